@@ -1,0 +1,5 @@
+//go:build race
+
+package chkencode
+
+const raceEnabled = true
