@@ -1,0 +1,18 @@
+// Command introducer is the rendez-vous of a grid.
+package main
+
+import (
+	"context"
+	"os"
+
+	"github.com/besn0847/arm-tahoe/common/daemon"
+)
+
+func main() {
+	os.Exit(daemon.Main(context.Background(), daemon.Program{
+		Name:    "introducer",
+		Summary: "the rendez-vous of a Tahoe-LAFS grid: relays announcements of storage nodes to clients.",
+		Role:    daemon.Introducer,
+		Missing: "introduce nodes",
+	}, os.Args[1:], os.Stdout, os.Stderr))
+}
