@@ -34,9 +34,9 @@ var Layers = []Layer{
 		"furl", "banana", "foolscap", "introrpc", "storagerpc", "storagehttp", "helperrpc",
 	}},
 	{"l3", "client engine", []string{
-		"broker", "placement", "chkencode", "immutable", "mutable", "dirnode", "gridclient",
+		"introclient", "broker", "placement", "chkencode", "upload", "immutable", "download", "mutable", "dirnode", "gridclient",
 	}},
-	{"l4", "daemon support", []string{"version", "nodeconf", "daemon", "webapi"}},
+	{"l4", "daemon support", []string{"version", "nodeconf", "daemon", "password", "webapi", "clientnode"}},
 }
 
 // testOnly are packages of common/ that only tests may import; they may import
@@ -55,7 +55,7 @@ var blind = map[string][]string{
 	"storage/storageserver":  nil,
 	"storage/sharestore":     nil,
 	"introducer/introserver": nil,
-	"helper/helperserver":    {"broker", "placement", "chkencode"},
+	"helper/helperserver":    {"broker", "placement", "chkencode", "upload"},
 }
 
 // Package is what the rules look at; paths are relative to the module.
