@@ -33,9 +33,7 @@ func (s *session) run(ctx context.Context) {
 		if err != nil {
 			s.log.Warn("introducer does not take what we ask", "err", err)
 			s.useCache()
-			timer := time.NewTimer(retryInterval)
-			defer timer.Stop()
-			retry = timer.C
+			retry = time.After(retryInterval)
 		}
 		select {
 		case <-s.wake:
@@ -71,11 +69,12 @@ func (s *session) version(ctx context.Context) error {
 	}
 	return s.call(ctx, func(ctx context.Context) error {
 		version, err := s.remote.Version(ctx)
-		if err == nil {
-			s.versioned = true
-			s.note(func() { s.link.version = version })
+		if err != nil {
+			return redacted(err)
 		}
-		return err
+		s.versioned = true
+		s.note(func() { s.link.version = version })
+		return nil
 	})
 }
 
