@@ -145,12 +145,11 @@ func meaningOf(e *foolscap.RemoteError) error {
 // The values of exceptions that tell more. One that does not parse leaves the
 // details zero: the type says enough.
 var (
-	valueTooLarge    = regexp.MustCompile(`^\((\d{1,19}), (\d{1,19}), (\d{1,19})\)$`)
-	valueConflict    = regexp.MustCompile(`^Chunk (\d{1,19})-(\d{1,19}) doesn't match`)
-	valueEnabler     = regexp.MustCompile(`recorded by nodeid '([a-z2-7]{32})'`)
-	valueUnknown     = regexp.MustCompile(`([a-z2-7]{26})/(\d{1,3})' had unexpected version (.*)$`)
-	valueReadTooBig  = regexp.MustCompile(`^more than (\d{1,19}) bytes`)
-	maxVersionLength = 100
+	valueTooLarge   = regexp.MustCompile(`^\((\d{1,19}), (\d{1,19}), (\d{1,19})\)$`)
+	valueConflict   = regexp.MustCompile(`^Chunk (\d{1,19})-(\d{1,19}) doesn't match`)
+	valueEnabler    = regexp.MustCompile(`recorded by nodeid '([a-z2-7]{32})'`)
+	valueUnknown    = regexp.MustCompile(`([a-z2-7]{26})/(\d{1,3})' had unexpected version (\d{1,20}$)?`)
+	valueReadTooBig = regexp.MustCompile(`^more than (\d{1,19}) bytes`)
 )
 
 func parseDataTooLarge(value string) error {
@@ -175,6 +174,9 @@ func parseBadWriteEnabler(value string) error {
 	return e
 }
 
+// parseUnknown takes the version only if it is a number. For an immutable share
+// in place of a mutable one 1.20 tells the first 100 bytes instead, which may
+// hold lease secrets.
 func parseUnknown(wanted grid.ShareKind, value string) error {
 	e := &grid.UnknownContainerVersionError{Wanted: wanted, Version: "unknown"}
 	m := valueUnknown.FindStringSubmatch(value)
@@ -184,9 +186,9 @@ func parseUnknown(wanted grid.ShareKind, value string) error {
 	e.StorageIndex, _ = grid.ParseStorageIndex(m[1]) // or the zero value
 	n, _ := strconv.Atoi(m[2])
 	e.ShareNum = grid.ShareNum(n)
-	version := m[3][:min(len(m[3]), maxVersionLength)]
-	quoted := strconv.QuoteToASCII(version)
-	e.Version = quoted[1 : len(quoted)-1]
+	if m[3] != "" {
+		e.Version = m[3]
+	}
 	return e
 }
 
