@@ -170,3 +170,20 @@ func (l *lockedBuffer) String() string {
 	defer l.mu.Unlock()
 	return l.b.String()
 }
+
+func TestIndexProgress(t *testing.T) {
+	x := newIndexed(t)
+	s := x.open(t)
+	status, err := s.Status()
+	require.NoError(t, err)
+	require.Equal(t, 100, status.IndexPercent, "index in place")
+	require.NoError(t, s.Close())
+
+	x.cfg.Epoch = "somebody else's"
+	s = x.open(t)
+	whenComplete(t, s)
+	status, err = s.Status()
+	require.NoError(t, err)
+	require.Equal(t, 100, status.IndexPercent, "made again")
+	require.NoError(t, s.Close())
+}
