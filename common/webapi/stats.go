@@ -2,6 +2,7 @@ package webapi
 
 import (
 	"encoding/json"
+	"maps"
 	"math"
 	"strconv"
 	"sync"
@@ -20,6 +21,7 @@ type Stats struct {
 	counters  map[string]*Counter
 	latencies map[string]*Latency
 	producers []func(Values)
+	counts    []func() map[string]int64
 }
 
 // Values are named statistics; NaN is what 1.20 calls None. Names are Tahoe's, as
@@ -96,6 +98,14 @@ func (s *Stats) Produce(producer func(Values)) {
 	s.producers = append(s.producers, producer)
 }
 
+// ProduceCounters adds a function that returns counters which a service keeps by
+// itself; like Produce.
+func (s *Stats) ProduceCounters(count func() map[string]int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.counts = append(s.counts, count)
+}
+
 // Snapshot is what 1.20 calls get_stats.
 type Snapshot struct {
 	Counters map[string]int64 `json:"counters"`
@@ -107,6 +117,7 @@ func (s *Stats) Snapshot() Snapshot {
 	shot := Snapshot{Counters: map[string]int64{}, Stats: Values{}}
 	s.mu.Lock()
 	producers := s.producers[:len(s.producers):len(s.producers)]
+	counts := s.counts[:len(s.counts):len(s.counts)]
 	for name, c := range s.counters {
 		shot.Counters[name] = c.n.Load()
 	}
@@ -116,6 +127,9 @@ func (s *Stats) Snapshot() Snapshot {
 	s.mu.Unlock()
 	for _, produce := range producers {
 		produce(shot.Stats)
+	}
+	for _, count := range counts {
+		maps.Copy(shot.Counters, count())
 	}
 	return shot
 }
