@@ -133,7 +133,9 @@ func TestServer_slowBody(t *testing.T) {
 		}))
 		c := listener.dial()
 		go io.Copy(io.Discard, c)
+		trickled := make(chan struct{})
 		go func() {
+			defer close(trickled)
 			io.WriteString(c, "PUT /up HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000000\r\n\r\nx")
 			for {
 				if _, err := c.Write([]byte{'x'}); err != nil {
@@ -148,6 +150,7 @@ func TestServer_slowBody(t *testing.T) {
 		require.True(t, errors.As(err, &timeout) && timeout.Timeout(), "%v", err)
 		require.InDelta(t, time.Hour+paceTime, time.Since(start), float64(2*time.Second))
 		c.Close()
+		<-trickled
 	})
 }
 
