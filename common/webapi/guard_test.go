@@ -263,14 +263,20 @@ func TestLogin_floods(t *testing.T) {
 		require.Equal(t, http.StatusOK, ask(s, "192.168.1.8:1", "GET /uri/x", "Password: "+thePassword).Code, "another address")
 		require.Equal(t, http.StatusOK, ask(s, there, "GET /uri/x", "Password: "+thePassword).Code, "known by now")
 		require.Equal(t, map[int]int{http.StatusUnauthorized: maxLoginsFromPeer, http.StatusTooManyRequests: 50 - maxLoginsFromPeer}, count(50))
-		require.Empty(t, s.login.throttle.byPeer)
+		addresses := func() int {
+			s.login.throttle.mu.Lock()
+			defer s.login.throttle.mu.Unlock()
+			return len(s.login.throttle.byPeer)
+		}
+		require.Zero(t, addresses())
 
 		for i := range 100 {
 			flood(fmt.Sprintf("10.0.0.%d:1", i), 1)
 		}
 		synctest.Wait()
-		require.Len(t, s.login.throttle.byPeer, maxLogins)
+		require.Equal(t, maxLogins, addresses())
 		require.Equal(t, maxLogins, count(100)[http.StatusUnauthorized])
+		require.Zero(t, addresses())
 		require.Zero(t, s.login.throttle.total)
 	})
 }

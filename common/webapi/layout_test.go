@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -124,9 +125,9 @@ func TestHealth_hangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := testServer(t, Options{})
 		free := make(chan struct{})
-		started := 0
+		var started atomic.Int32
 		s.Health().Register("disk", func(context.Context) error {
-			started++
+			started.Add(1)
 			<-free
 			return nil
 		})
@@ -139,10 +140,10 @@ func TestHealth_hangs(t *testing.T) {
 			require.Equal(t, http.StatusServiceUnavailable, <-codes)
 		}
 		require.Equal(t, HealthTime, time.Since(start))
-		require.Equal(t, 1, started)
+		require.Equal(t, int32(1), started.Load())
 		close(free)
 		synctest.Wait()
 		require.Equal(t, http.StatusOK, ask(s, there, "GET /healthz").Code)
-		require.Equal(t, 2, started)
+		require.Equal(t, int32(2), started.Load())
 	})
 }

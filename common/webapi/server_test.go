@@ -340,6 +340,7 @@ func TestHealthcheck(t *testing.T) {
 	code, text = check()
 	require.Equal(t, daemon.ExitFailure, code)
 	require.Contains(t, text, "503")
+	require.Contains(t, text, `"disk": "failed: no space left on device"`)
 	require.NoError(t, s.Shutdown(t.Context()))
 	require.NoError(t, <-ended)
 	code, _ = check()
