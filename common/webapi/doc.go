@@ -38,7 +38,9 @@
 // Host is checked against DNS rebinding: a page whose name is made to lead to
 // 127.0.0.1 must not become a local program. Public pages answer foreign peers
 // under any name: there is nothing to gain by it, and monitors and containers have
-// names for nodes that these do not know. IP addresses are always fine.
+// names for nodes that these do not know. From the loopback address the Host
+// counts on every route, with or without the headers of a proxy, because such a
+// page could send these too. IP addresses are always fine.
 //
 // # What a peer may cost
 //

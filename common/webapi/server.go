@@ -59,9 +59,10 @@ func OptionsFor(c *nodeconf.Config, logger *slog.Logger) Options {
 	return o
 }
 
-// Server is the web server of a node, with /statistics and /healthz. Call Handle,
-// Listen and Serve, and Shutdown at the end. Its methods are safe for concurrent
-// use.
+// Server is the web server of a node, with /statistics and /healthz. Call Listen,
+// then Serve, and Shutdown at the end; what is mounted by Handle before Serve is
+// there from the first request on. After Listen, its methods are safe for
+// concurrent use.
 type Server struct {
 	options  Options
 	hosts    hostNames
