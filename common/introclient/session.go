@@ -3,6 +3,7 @@ package introclient
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/besn0847/arm-tahoe/common/announce"
@@ -70,7 +71,7 @@ func (s *session) version(ctx context.Context) error {
 	return s.call(ctx, func(ctx context.Context) error {
 		version, err := s.remote.Version(ctx)
 		if err != nil {
-			return redacted(err)
+			return redacted("ask for the version", err)
 		}
 		s.versioned = true
 		s.note(func() { s.link.version = version })
@@ -88,7 +89,7 @@ func (s *session) publish(ctx context.Context) error {
 		}
 		err := s.call(ctx, func(ctx context.Context) error { return s.remote.Publish(ctx, *a, s.canary) })
 		if err != nil {
-			errs = append(errs, redacted(err))
+			errs = append(errs, redacted("publish "+service, err))
 			continue
 		}
 		s.published[service] = a
@@ -106,7 +107,7 @@ func (s *session) subscribe(ctx context.Context) error {
 			return s.remote.Subscribe(ctx, s.subscriber, service, s.client.info())
 		})
 		if err != nil {
-			errs = append(errs, redacted(err))
+			errs = append(errs, redacted("subscribe to "+service, err))
 			continue
 		}
 		s.subscribed[service] = true
@@ -114,12 +115,12 @@ func (s *session) subscribe(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// redacted keeps of a failure of the introducer only its type: the text may repeat
-// what we sent, FURLs included.
-func redacted(err error) error {
+// redacted keeps of a failure that the introducer sent only its type: the text may
+// repeat what we sent, FURLs included.
+func redacted(op string, err error) error {
 	var remote *foolscap.RemoteError
 	if errors.As(err, &remote) {
-		return &foolscap.RemoteError{Type: remote.Type, Value: "(text not shown)"}
+		return fmt.Errorf("%s: %w", op, &foolscap.RemoteError{Type: remote.Type, Value: "(text not shown)"})
 	}
 	return err
 }

@@ -34,11 +34,14 @@ type pageData struct {
 
 // Page returns the introducer's status page, as web/introweb.py has it: HTML, and
 // with ?t=json the number of announcements and subscriptions of each service. It
-// answers "/" to everybody: it shows no FURL. The version is what the page tells
+// answers "/" to everybody: it shows no FURL. The JSON is application/json, where
+// 1.20 says text/html, which lets the name of a service be read as markup; and only GET and
+// HEAD are answered, where 1.20 takes any method. The version is what the page tells
 // of this program. Whoever serves it adds the other pages and checks the Host.
 func (s *Service) Page(nodeID grid.TubID, version string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Content-Type-Options", "nosniff")
+		w.Header().Set("Referrer-Policy", "no-referrer")
 		w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
 		switch format := strings.ToLower(r.URL.Query().Get("t")); {
 		case r.URL.Path != "/":
