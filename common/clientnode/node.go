@@ -9,7 +9,6 @@ package clientnode
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/besn0847/arm-tahoe/common/announce"
@@ -170,12 +169,4 @@ func (n *Node) serve(ctx context.Context) {
 	if n.Web != nil {
 		n.Go(ctx, "web server", func(context.Context) error { return n.Web.Serve() })
 	}
-}
-
-// RequireTub says that a service needs others to reach the node.
-func (n *Node) RequireTub(service string) error {
-	if n.Tub.Listening() {
-		return nil
-	}
-	return errors.New("a node that is a " + service + " must listen: set tub.port and tub.location in tahoe.cfg")
 }

@@ -153,9 +153,6 @@ func (t *Tub) closeListeners() error {
 	return errors.Join(errs...)
 }
 
-// Listening says whether the node listens at all.
-func (t *Tub) Listening() bool { return len(t.listeners) > 0 }
-
 // Addresses returns where the Tub listens.
 func (t *Tub) Addresses() []net.Addr {
 	var addresses []net.Addr

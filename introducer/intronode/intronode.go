@@ -8,7 +8,6 @@ package intronode
 
 import (
 	"context"
-	"errors"
 
 	"github.com/besn0847/arm-tahoe/common/daemon"
 	"github.com/besn0847/arm-tahoe/common/nodeconf"
@@ -24,9 +23,6 @@ func Run(ctx context.Context, node *daemon.Node) error {
 	tub, err := nodetub.Open(node, nodetub.Options{})
 	if err != nil {
 		return err
-	}
-	if !tub.Listening() {
-		return errors.New("an introducer must listen: set tub.port and tub.location in tahoe.cfg")
 	}
 	service := introserver.New(introserver.Config{Version: version.Application(), Logger: node.Log})
 	node.Shutdown.Add(daemon.Close, "introducer", func(context.Context) error { service.Close(); return nil })

@@ -32,9 +32,6 @@ func TubOptions() nodetub.Options {
 
 // Start is a clientnode.Start.
 func Start(_ context.Context, n *clientnode.Node) error {
-	if err := n.RequireTub("storage server"); err != nil {
-		return err
-	}
 	service, err := storageserver.Open(storageserver.Config{
 		Dir: n.Dir, Node: n.Config, Certificate: n.Tub.Certificate, NodeKey: n.Key.VerifyingKey(),
 		Token: n.PreviousToken, NextToken: n.Token, Log: n.Log,
