@@ -171,8 +171,8 @@ func clientOf(t testing.TB, text string) *storagehttp.Client {
 	return c
 }
 
-// foolscapClient speaks Foolscap to who has the FURL, with a Tub of its own.
-func foolscapClient(t testing.TB, text string) *storagerpc.Client {
+// newTub is a Tub of a client.
+func newTub(t testing.TB) *foolscap.Tub {
 	t.Helper()
 	certificate, err := foolscap.NewEphemeralCertificate()
 	require.NoError(t, err)
@@ -183,6 +183,13 @@ func foolscapClient(t testing.TB, text string) *storagerpc.Client {
 		cancel()
 		_ = tub.Close(ctx) // what is on its way does not matter any more
 	})
+	return tub
+}
+
+// foolscapClient speaks Foolscap to who has the FURL, with a Tub of its own.
+func foolscapClient(t testing.TB, text string) *storagerpc.Client {
+	t.Helper()
+	tub := newTub(t)
 	f, err := furl.Parse(text)
 	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
