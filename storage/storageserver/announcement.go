@@ -36,7 +36,7 @@ func (s *Service) Attach(tub *foolscap.Tub) (*announce.Fields, error) {
 	if !s.cfg.Node.Storage.Anonymous {
 		return fields, nil
 	}
-	f, err := tub.Register(s.referenceable, s.swissnum)
+	f, err := tub.Register(s.foolscap, s.swissnum)
 	if err != nil {
 		return nil, fmt.Errorf("register the storage server: %w", err)
 	}

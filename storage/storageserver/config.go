@@ -7,7 +7,6 @@ import (
 
 	"github.com/besn0847/arm-tahoe/common/announce"
 	"github.com/besn0847/arm-tahoe/common/foolscap"
-	"github.com/besn0847/arm-tahoe/common/grid"
 	"github.com/besn0847/arm-tahoe/common/nodeconf"
 	"github.com/besn0847/arm-tahoe/common/secret"
 	"github.com/besn0847/arm-tahoe/common/version"
@@ -39,10 +38,6 @@ type Config struct {
 	// was none, and NextToken what this run has put there: they tell whether
 	// another program has used the directory, see sharestore.Config.
 	Token, NextToken secret.CapText
-	// Foolscap makes the object that is registered with the Tub; it is the
-	// server's half of storagerpc.
-	Foolscap func(core grid.StorageCore) foolscap.Referenceable
-
 	// MaxHTTPSConns is how many connections HTTPS serves at once; 0 is
 	// MaxHTTPSConns.
 	MaxHTTPSConns int
@@ -56,8 +51,6 @@ func (c *Config) check() error {
 		return errors.New("storage service: no base directory or configuration")
 	case c.Certificate == nil:
 		return errors.New("storage service: no certificate")
-	case c.Foolscap == nil:
-		return errors.New("storage service: nothing to serve Foolscap with")
 	case !c.Node.Storage.Enabled:
 		return errors.New("storage service: [storage] enabled is false")
 	}

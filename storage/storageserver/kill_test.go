@@ -23,8 +23,8 @@ const (
 	killMomentsShort = 20
 	killTime         = 45 * time.Second // a slow machine sees fewer moments
 	killLatest       = 80 * time.Millisecond
-	numUploaders     = 3
-	numEditors       = 3
+	numUploaders     = 4 // half of them over HTTPS, half over Foolscap
+	numEditors       = 4
 )
 
 // ledger is what a storage node has acknowledged.
@@ -102,15 +102,14 @@ func (s *slot) edit(ctx context.Context, server grid.StorageServer) {
 // work lets clients work until the node is killed.
 func (l *ledger) work(t *testing.T, c *child) {
 	t.Helper()
-	server := clientOf(t, c.NURL)
-	defer server.Close()
+	servers := []grid.StorageServer{clientOf(t, c.NURL), foolscapClient(t, c.FURL)}
 	ctx, cancel := context.WithCancel(t.Context())
 	var clients sync.WaitGroup
-	for range numUploaders {
-		clients.Go(func() { l.upload(ctx, server) })
+	for i := range numUploaders {
+		clients.Go(func() { l.upload(ctx, servers[i%2]) })
 	}
 	for i := range l.slots {
-		clients.Go(func() { l.slots[i].edit(ctx, server) })
+		clients.Go(func() { l.slots[i].edit(ctx, servers[i%2]) })
 	}
 	time.Sleep(rand.N(killLatest)) // the moment
 	c.kill()
@@ -181,9 +180,7 @@ func TestKill(t *testing.T) {
 		c := spawn(t, dir)
 		c.ready(t)
 		require.Empty(t, incoming(t, dir), "left by the process before")
-		server := clientOf(t, c.NURL)
-		now.check(t, server)
-		server.Close()
+		now.check(t, clientOf(t, c.NURL))
 		for s, size := range now.shares {
 			all.shares[s] = size
 		}

@@ -21,7 +21,7 @@ const (
 	MaxConnsPerPeer = 256
 	// MaxConnMemory is the memory in bytes that all these connections take while
 	// they are idle.
-	MaxConnMemory = 192 << 20
+	MaxConnMemory = 96 << 20
 )
 
 // TubLimits are the limits for the Tub of a storage node. What is zero has the

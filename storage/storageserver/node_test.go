@@ -14,11 +14,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/besn0847/arm-tahoe/common/announce"
-	"github.com/besn0847/arm-tahoe/common/banana"
 	"github.com/besn0847/arm-tahoe/common/foolscap"
+	"github.com/besn0847/arm-tahoe/common/furl"
 	"github.com/besn0847/arm-tahoe/common/grid"
 	"github.com/besn0847/arm-tahoe/common/nodeconf"
 	"github.com/besn0847/arm-tahoe/common/storagehttp"
+	"github.com/besn0847/arm-tahoe/common/storagerpc"
 	"github.com/besn0847/arm-tahoe/storage/storageserver"
 )
 
@@ -34,21 +35,6 @@ type node struct {
 	listener net.Listener
 	served   chan error
 }
-
-// versionOnly is the least that Foolscap can serve.
-type versionOnly struct{ core grid.StorageCore }
-
-func (*versionOnly) RemoteInterface() string { return "RIStorageServer.tahoe.allmydata.com" }
-
-func (v *versionOnly) RemoteCall(ctx context.Context, r *foolscap.Request) (banana.Value, error) {
-	if r.Method != "get_version" {
-		return nil, foolscap.UnknownMethod(r, v.RemoteInterface())
-	}
-	version, err := v.core.Version(ctx)
-	return banana.Bytes(version.ApplicationVersion), err
-}
-
-func serveVersion(core grid.StorageCore) foolscap.Referenceable { return &versionOnly{core} }
 
 // configIn reads the node in a base directory, which is made if it is missing,
 // and renews its token, as a main does.
@@ -73,7 +59,6 @@ func configIn(dir, tahoe, own string) (cfg storageserver.Config, err error) {
 	if cfg.NextToken, err = cfg.Dir.NewAPIToken(); err != nil {
 		return cfg, err
 	}
-	cfg.Foolscap = serveVersion
 	return cfg, nil
 }
 
@@ -183,6 +168,36 @@ func clientOf(t testing.TB, text string) *storagehttp.Client {
 	c, err := storagehttp.NewClient(nurl, storagehttp.ClientOptions{})
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
+	return c
+}
+
+// newTub is a Tub of a client.
+func newTub(t testing.TB) *foolscap.Tub {
+	t.Helper()
+	certificate, err := foolscap.NewEphemeralCertificate()
+	require.NoError(t, err)
+	tub, err := foolscap.New(foolscap.Options{Certificate: certificate})
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		_ = tub.Close(ctx) // what is on its way does not matter any more
+	})
+	return tub
+}
+
+// foolscapClient speaks Foolscap to who has the FURL, with a Tub of its own.
+func foolscapClient(t testing.TB, text string) *storagerpc.Client {
+	t.Helper()
+	tub := newTub(t)
+	f, err := furl.Parse(text)
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	ref, err := tub.GetReference(ctx, f)
+	require.NoError(t, err)
+	c, err := storagerpc.NewClient(ref)
+	require.NoError(t, err)
 	return c
 }
 

@@ -8,22 +8,22 @@ import (
 	"net/http"
 	"sync"
 
-	"github.com/besn0847/arm-tahoe/common/foolscap"
 	"github.com/besn0847/arm-tahoe/common/grid"
 	"github.com/besn0847/arm-tahoe/common/secret"
 	"github.com/besn0847/arm-tahoe/common/storagehttp"
+	"github.com/besn0847/arm-tahoe/common/storagerpc"
 	"github.com/besn0847/arm-tahoe/storage/sharefs"
 	"github.com/besn0847/arm-tahoe/storage/sharestore"
 )
 
 // Service is the storage service of a node. Use Open. Safe for concurrent use.
 type Service struct {
-	cfg           Config
-	fs            *sharefs.OS
-	store         *sharestore.Store
-	observed      observations
-	swissnum      secret.Swissnum
-	referenceable foolscap.Referenceable // what Foolscap serves
+	cfg      Config
+	fs       *sharefs.OS
+	store    *sharestore.Store
+	observed observations
+	swissnum secret.Swissnum
+	foolscap *storagerpc.Server
 
 	conns   *handover // nil without HTTPS
 	server  *http.Server
@@ -50,7 +50,7 @@ func Open(cfg Config) (*Service, error) {
 	if err := s.openStore(); err != nil {
 		return nil, fmt.Errorf("open storage in %s: %w", cfg.Node.Storage.Dir, err)
 	}
-	s.referenceable = cfg.Foolscap(s.store)
+	s.foolscap = storagerpc.NewServer(s.store, storagerpc.ServerOptions{Logger: cfg.Log})
 	if cfg.Node.Storage.Anonymous && !cfg.Node.Storage.ForceFoolscap {
 		s.serveHTTPS()
 	}

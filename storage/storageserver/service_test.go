@@ -11,7 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/besn0847/arm-tahoe/common/announce"
-	"github.com/besn0847/arm-tahoe/common/banana"
 	"github.com/besn0847/arm-tahoe/common/foolscap"
 	"github.com/besn0847/arm-tahoe/common/furl"
 	"github.com/besn0847/arm-tahoe/common/grid"
@@ -20,53 +19,52 @@ import (
 	"github.com/besn0847/arm-tahoe/storage/storageserver"
 )
 
-// version asks a node by Foolscap.
-func version(t testing.TB, text string) string {
-	t.Helper()
-	certificate, err := foolscap.NewEphemeralCertificate()
-	require.NoError(t, err)
-	tub, err := foolscap.New(foolscap.Options{Certificate: certificate})
-	require.NoError(t, err)
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	defer func() { require.NoError(t, tub.Close(ctx)) }()
-	f, err := furl.Parse(text)
-	require.NoError(t, err)
-	ref, err := tub.GetReference(ctx, f)
-	require.NoError(t, err)
-	defer ref.Release()
-	answer, err := ref.Call(ctx, "get_version")
-	require.NoError(t, err)
-	return string(answer.(banana.Bytes))
-}
-
 func TestBothProtocolsOnOnePort(t *testing.T) {
 	n := run(t, newConfig(t, t.TempDir(), "", ""))
-	require.True(t, strings.HasPrefix(version(t, n.fields.FURL), "arm-tahoe/"))
-	https, err := n.client(t).Version(t.Context())
+	rpc, https := foolscapClient(t, n.fields.FURL), n.client(t)
+	one, err := rpc.Version(t.Context())
 	require.NoError(t, err)
-	require.True(t, strings.HasPrefix(https.ApplicationVersion, "arm-tahoe/"))
+	require.True(t, strings.HasPrefix(one.ApplicationVersion, "arm-tahoe/"))
+	other, err := https.Version(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, one.ApplicationVersion, other.ApplicationVersion)
 
 	si, data := freshSI(), []byte("one core under both, and for this process")
-	require.NoError(t, store(t.Context(), n.client(t), si, storagetest.Lease('a'), data))
-	got, err := read(t.Context(), n.service.Core(), si, len(data))
-	require.NoError(t, err)
-	require.Equal(t, data, got)
+	require.NoError(t, store(t.Context(), https, si, storagetest.Lease('a'), data))
+	for _, server := range []grid.StorageServer{rpc, https, n.service.Core()} {
+		got, err := read(t.Context(), server, si, len(data))
+		require.NoError(t, err)
+		require.Equal(t, data, got)
+	}
 }
 
-// TestSuite holds the whole service, reached over HTTPS, to the rules for storage
-// servers.
+// TestSuite holds the whole service, reached over either protocol, to the rules
+// for storage servers.
 func TestSuite(t *testing.T) {
-	storagetest.Run(t, storagetest.Suite{PlainErrors: true, New: func(t *testing.T, s storagetest.Setup) grid.StorageServer {
-		if s.Space > 0 {
-			t.Skip("the disk is a real one, whose space nobody sets; package sharestore tests that")
+	suite := func(client func(*testing.T, *node) grid.StorageServer) func(*testing.T, storagetest.Setup) grid.StorageServer {
+		return func(t *testing.T, s storagetest.Setup) grid.StorageServer {
+			if s.Space > 0 || s.NodeID != storagetest.NodeID {
+				t.Skip("the disk is a real one, whose space nobody sets, and the node id is that of the certificate; package sharestore tests both")
+			}
+			tahoe := ""
+			if s.ReadOnly {
+				tahoe = "[storage]\nreadonly = true\n"
+			}
+			cfg := newConfig(t, t.TempDir(), tahoe, "")
+			cfg.Log = nil // the errors are wanted
+			return client(t, run(t, cfg))
 		}
-		tahoe := ""
-		if s.ReadOnly {
-			tahoe = "[storage]\nreadonly = true\n"
-		}
-		return run(t, newConfig(t, t.TempDir(), tahoe, "")).client(t)
-	}})
+	}
+	t.Run("https", func(t *testing.T) {
+		storagetest.Run(t, storagetest.Suite{PlainErrors: true, New: suite(func(t *testing.T, n *node) grid.StorageServer {
+			return n.client(t)
+		})})
+	})
+	t.Run("foolscap", func(t *testing.T) {
+		storagetest.Run(t, storagetest.Suite{New: suite(func(t *testing.T, n *node) grid.StorageServer {
+			return foolscapClient(t, n.fields.FURL)
+		})})
+	})
 }
 
 func TestRestartKeepsNamesAndShares(t *testing.T) {
@@ -171,7 +169,8 @@ func TestWithoutHTTPS(t *testing.T) {
 				require.NoFileExists(t, cfg.Dir.Private("storage.furl"))
 				return
 			}
-			require.NotEmpty(t, version(t, n.fields.FURL))
+			_, err := foolscapClient(t, n.fields.FURL).Version(t.Context())
+			require.NoError(t, err)
 		})
 	}
 }
@@ -241,7 +240,6 @@ func TestOpenRefuses(t *testing.T) {
 	}{
 		{"no certificate", "no certificate", func(_ *testing.T, cfg *storageserver.Config) { cfg.Certificate = nil }},
 		{"no base directory", "no base directory", func(_ *testing.T, cfg *storageserver.Config) { cfg.Dir = nil }},
-		{"no Foolscap", "Foolscap", func(_ *testing.T, cfg *storageserver.Config) { cfg.Foolscap = nil }},
 		{"switched off", "enabled is false", func(_ *testing.T, cfg *storageserver.Config) { cfg.Node.Storage.Enabled = false }},
 		{"FURL of another tub", "is a FURL of the Tub", func(t *testing.T, cfg *storageserver.Config) {
 			other := "pb://" + strings.Repeat("a", 32) + "@tcp:192.0.2.1:1/swissnum"
