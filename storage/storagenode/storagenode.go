@@ -12,10 +12,7 @@ import (
 
 	"github.com/besn0847/arm-tahoe/common/clientnode"
 	"github.com/besn0847/arm-tahoe/common/daemon"
-	"github.com/besn0847/arm-tahoe/common/foolscap"
-	"github.com/besn0847/arm-tahoe/common/grid"
 	"github.com/besn0847/arm-tahoe/common/nodetub"
-	"github.com/besn0847/arm-tahoe/common/storagerpc"
 	"github.com/besn0847/arm-tahoe/common/webapi"
 	"github.com/besn0847/arm-tahoe/storage/storageserver"
 )
@@ -35,15 +32,14 @@ func Start(_ context.Context, n *clientnode.Node) error {
 	service, err := storageserver.Open(storageserver.Config{
 		Dir: n.Dir, Node: n.Config, Certificate: n.Tub.Certificate, NodeKey: n.Key.VerifyingKey(),
 		Token: n.PreviousToken, NextToken: n.Token, Log: n.Log,
-		Foolscap: func(core grid.StorageCore) foolscap.Referenceable {
-			return storagerpc.NewServer(core, storagerpc.ServerOptions{Logger: n.Log})
-		},
 	})
 	if err != nil {
 		return err
 	}
 	addSteps(n.Shutdown, service)
-	n.Tub.ServeOther(service.OtherProtocol())
+	if https := service.OtherProtocol(); https != nil {
+		n.Tub.ServeOther(https)
+	}
 	fields, err := service.Attach(n.Tub.Tub)
 	if err != nil {
 		return err
