@@ -141,7 +141,7 @@ func TestHostileCalls(t *testing.T) {
 		{"new length -1", ref, writev, []banana.Value{slot, good, write(list(), list(), banana.Int(-1)), list()}, typeAssertion},
 		{"new length b'1'", ref, writev, []banana.Value{slot, good, write(list(), list(), banana.Bytes("1")), list()}, violation},
 
-		{"advice on nothing", ref, "advise_corrupt_share", []banana.Value{banana.Bytes("strange"), siValue, banana.Int(0), banana.Bytes("x")}, typeAssertion},
+		{"advice of a long type", ref, "advise_corrupt_share", []banana.Value{make(banana.Bytes, 17), siValue, banana.Int(0), banana.Bytes("x")}, violation},
 		{"advice of type text", ref, "advise_corrupt_share", []banana.Value{banana.Text("mutable"), siValue, banana.Int(0), banana.Bytes("x")}, violation},
 		{"advice on share 2**40", ref, "advise_corrupt_share", []banana.Value{banana.Bytes("mutable"), siValue, banana.Int(1 << 40), banana.Bytes("x")}, violation},
 	} {
@@ -180,6 +180,9 @@ func TestOddButFine(t *testing.T) {
 		banana.Uint(math.MaxUint64), foolscap.Object{Referenceable: &canary{}}}...)
 	require.NoError(t, err)
 	require.Equal(t, "(set(), {})", python(v))
+	v, err = ref.Call(ctx, "advise_corrupt_share", banana.Bytes("strange"), siValue, banana.Int(0), banana.Bytes("x"))
+	require.NoError(t, err)
+	require.Equal(t, "None", python(v))
 }
 
 // TestUploadsEndWithTheirConnection and no others.
