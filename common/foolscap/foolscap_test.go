@@ -126,7 +126,7 @@ func newTub(t testing.TB, options Options) *Tub {
 	tub, err := New(options)
 	require.NoError(t, err)
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		_ = tub.Close(ctx)
 	})
@@ -301,7 +301,7 @@ func TestReferences(t *testing.T) {
 	v, err := p.ref.Call(t.Context(), "callback", Object{mine}, banana.Int(5))
 	require.NoError(t, err)
 	require.Equal(t, banana.Int(5), v)
-	require.Eventually(t, func() bool { return mine.dropped.Load() == 1 }, 5*time.Second, time.Millisecond,
+	require.Eventually(t, func() bool { return mine.dropped.Load() == 1 }, time.Minute, time.Millisecond,
 		"the argument is released when the handler returns")
 
 	v, err = p.ref.Call(t.Context(), "is_mine", p.ref)
@@ -316,7 +316,7 @@ func TestReferences(t *testing.T) {
 	require.NoError(t, err)
 	kept.Release()
 	kept.Release()
-	require.Eventually(t, func() bool { return mine.dropped.Load() == 2 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return mine.dropped.Load() == 2 }, time.Minute, time.Millisecond)
 
 	v, err = p.ref.Call(t.Context(), "new")
 	require.NoError(t, err)
@@ -326,7 +326,7 @@ func TestReferences(t *testing.T) {
 	require.Eventually(t, func() bool {
 		_, err := fresh.conn.call(t.Context(), fresh.clid, "none", nil)
 		return err != nil && strings.Contains(err.Error(), "unknown CLID")
-	}, 5*time.Second, time.Millisecond, "freed")
+	}, time.Minute, time.Millisecond, "freed")
 
 	v, err = p.ref.Call(t.Context(), "self")
 	require.NoError(t, err)
@@ -385,7 +385,7 @@ func TestDisconnect(t *testing.T) {
 		_, err := p.ref.Call(context.Background(), "wait")
 		failed <- err
 	}()
-	require.Eventually(t, func() bool { return p.object.calls.Load() == 2 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return p.object.calls.Load() == 2 }, time.Minute, time.Millisecond)
 	lost := make(chan struct{})
 	p.ref.OnDisconnect(func() { close(lost) })
 	stop := p.ref.OnDisconnect(func() { t.Error("was stopped") })
@@ -416,7 +416,7 @@ func TestCallContext(t *testing.T) {
 		_, err := p.ref.Call(ctx, "wait")
 		failed <- err
 	}()
-	require.Eventually(t, func() bool { return p.object.calls.Load() == 1 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return p.object.calls.Load() == 1 }, time.Minute, time.Millisecond)
 	cancel()
 	require.ErrorIs(t, <-failed, context.Canceled)
 	close(p.object.hold)
@@ -446,7 +446,7 @@ func TestClose(t *testing.T) {
 		_, err := p.ref.Call(context.Background(), "block")
 		answered <- err
 	}()
-	require.Eventually(t, func() bool { return p.object.calls.Load() == 1 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return p.object.calls.Load() == 1 }, time.Minute, time.Millisecond)
 	closed := make(chan error, 1)
 	go func() { closed <- p.server.Close(context.Background()) }()
 	<-p.server.ctx.Done()

@@ -491,7 +491,7 @@ func FuzzConnection(f *testing.F) {
 			_ = there.Close()
 		}()
 		<-c.done
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		require.NoError(t, tub.Close(ctx))
 		require.Zero(t, tub.memory.used)

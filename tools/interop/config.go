@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// NodeOptions says what a Python node is. The zero value is a client node
+// NodeOptions says what a node is. The zero value is a client node
 // without introducer, storage or helper.
 type NodeOptions struct {
 	// Name is the nickname and the name of the base directory in Root.Dir;
@@ -19,6 +19,8 @@ type NodeOptions struct {
 	// it; it is used as it is and only Name is looked at besides. It must be in
 	// Root.Dir or in a directory given to Root.Share.
 	BaseDir string
+	// Ours runs the node by our own program instead of Python's.
+	Ours bool
 	// Introducers holds the FURLs of the introducers.
 	Introducers []string
 	// Storage makes the node a storage server too.
@@ -36,10 +38,11 @@ type NodeOptions struct {
 	ExtraConfig string
 }
 
-// IntroducerOptions says what a Python introducer is; the fields are those of
+// IntroducerOptions says what an introducer is; the fields are those of
 // NodeOptions, and the default name is introducer.
 type IntroducerOptions struct {
 	Name, BaseDir, ExtraConfig string
+	Ours                       bool
 }
 
 // nodeConfig is the start of tahoe.cfg for every kind of node. The web server

@@ -2,7 +2,7 @@ package interop
 
 import "testing"
 
-// Introducer is a Python introducer. It has what a Node has; WaitConnected and
+// Introducer is an introducer, Python's or ours. It has what a Node has; WaitConnected and
 // filesystem commands of Tahoe do not work on it.
 type Introducer struct {
 	*Node
@@ -14,7 +14,7 @@ type Introducer struct {
 func (r *Root) StartIntroducer(t testing.TB, options IntroducerOptions) *Introducer {
 	t.Helper()
 	node := r.newNode(t, introducerKind, "introducer", NodeOptions{
-		Name: options.Name, BaseDir: options.BaseDir, ExtraConfig: options.ExtraConfig,
+		Name: options.Name, BaseDir: options.BaseDir, ExtraConfig: options.ExtraConfig, Ours: options.Ours,
 	})
 	node.launch(t)
 	node.await(t)

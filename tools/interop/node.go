@@ -37,7 +37,8 @@ const (
 // errPortTaken says that another program has opened a node's port first.
 var errPortTaken = errors.New("the port is taken")
 
-// Node is a Python node: a client, with storage server and helper or without.
+// Node is a node of a grid, run by Python or by our program: a client, with storage
+// server and helper or without.
 // Use it from the test's goroutine; Tahoe may be called from several if each has
 // a testing.TB of its own.
 type Node struct {
@@ -147,6 +148,9 @@ func (n *Node) launch(t testing.TB) {
 		t.Fatalf("interop: start %s: %v", n.Name, err)
 	}
 	cmd := n.root.Command(context.Background(), "tahoe", "-d", n.BaseDir, "run", "--allow-stdin-close")
+	if n.options.Ours {
+		cmd = n.root.OurCommand(t, context.Background(), "-d", n.BaseDir, "run", "--allow-stdin-close")
+	}
 	n.process, err = startProcess(cmd, filepath.Join(n.root.Dir, n.Name+".log"))
 	if err != nil {
 		t.Fatalf("interop: start %s: %v", n.Name, err)
@@ -183,7 +187,7 @@ func (n *Node) ready() error {
 	if err := poll(startTimeout, n.isRunning); err != nil {
 		return err
 	}
-	if port := listeningPort(configValue(string(config), "tub.port")); port != 0 {
+	if port := listeningPort(configValue(string(config), "tub.port")); port != 0 && !n.options.Ours {
 		// A node that cannot open its Tub's port says that it runs all the
 		// same, and nothing of the port.
 		if err := poll(tubTimeout, n.logs(fmt.Sprintf("Listener starting on %d\n", port))); err != nil {
@@ -201,7 +205,11 @@ func (n *Node) ready() error {
 // isRunning is true once tahoe run has said so (client.py and
 // introducer/server.py: "client running", "introducer running").
 func (n *Node) isRunning() (bool, error) {
-	return n.logs("] " + n.kind + " running\n")()
+	line := n.kind + " running\n"
+	if !n.options.Ours {
+		line = "] " + line // behind the time, in its log
+	}
+	return n.logs(line)()
 }
 
 // logs returns a condition for poll: the present process has written text.
@@ -212,7 +220,7 @@ func (n *Node) logs(text string) func() (bool, error) {
 		if strings.Contains(log, text) {
 			return true, nil
 		}
-		if strings.Contains(log, "Address already in use") {
+		if strings.Contains(strings.ToLower(log), "address already in use") {
 			return false, errPortTaken
 		}
 		if ended {
@@ -235,7 +243,10 @@ func poll(limit time.Duration, condition func() (bool, error)) error {
 	}
 }
 
-// Tahoe runs the command line `tahoe -d BASEDIR args` with stdin as its input.
+// Use says whose program runs the node from its next start on.
+func (n *Node) Use(ours bool) { n.options.Ours = ours }
+
+// Tahoe runs Python's command line `tahoe -d BASEDIR args` with stdin as its input.
 func (n *Node) Tahoe(t testing.TB, stdin []byte, args ...string) Result {
 	t.Helper()
 	return n.root.Run(t, stdin, "tahoe", append([]string{"-d", n.BaseDir}, args...)...)

@@ -26,7 +26,19 @@ func (r *Root) Run(t testing.TB, stdin []byte, name string, args ...string) Resu
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), runTimeout)
 	defer cancel()
-	cmd := r.Command(ctx, name, args...)
+	return run(t, ctx, r.Command(ctx, name, args...), stdin, name)
+}
+
+// runOurs is Run for our program tahoe, on the machine itself.
+func (r *Root) runOurs(t testing.TB, stdin []byte, args ...string) Result {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), runTimeout)
+	defer cancel()
+	return run(t, ctx, r.OurCommand(t, ctx, args...), stdin, "our tahoe")
+}
+
+func run(t testing.TB, ctx context.Context, cmd *exec.Cmd, stdin []byte, name string) Result {
+	t.Helper()
 	var stdout, stderr bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(stdin), &stdout, &stderr
 	err := cmd.Run()

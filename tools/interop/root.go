@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 )
@@ -40,6 +41,9 @@ type Root struct {
 
 	shared   []string
 	numNodes int
+
+	buildMu sync.Mutex
+	built   map[string]string // our programs by name; guarded by buildMu
 }
 
 // Require returns the root for the time of t. Where the root cannot be used, it
