@@ -2,15 +2,8 @@ package broker_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"math/big"
-	"net"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -24,7 +17,6 @@ import (
 	"github.com/besn0847/arm-tahoe/common/grid"
 	"github.com/besn0847/arm-tahoe/common/gridtest"
 	"github.com/besn0847/arm-tahoe/common/secret"
-	"github.com/besn0847/arm-tahoe/common/storagehttp"
 )
 
 // source is a broker.Source that a test changes.
@@ -280,31 +272,11 @@ func TestUselessAnnouncements(t *testing.T) {
 	})
 }
 
-func certificate(t testing.TB) (tls.Certificate, storagehttp.SPKIHash) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(t, err)
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(24 * time.Hour)}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	require.NoError(t, err)
-	parsed, err := x509.ParseCertificate(der)
-	require.NoError(t, err)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, storagehttp.HashCertificate(parsed)
-}
-
 // TestHTTPS connects to real servers on loopback: HTTPS is preferred, of several
 // NURLs the one that works is used, and Foolscap if it is forced.
 func TestHTTPS(t *testing.T) {
 	g := gridtest.New(t, 1)
-	swissnum := secret.NewSwissnum([]byte("swissnum"))
-	cert, hash := certificate(t)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	server := storagehttp.NewServer(storagehttp.NewHandler(g.Servers[0].Store, swissnum, storagehttp.HandlerOptions{}), storagehttp.ServerOptions{})
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(tls.NewListener(listener, storagehttp.ServerTLS(cert))) }()
-	t.Cleanup(func() { require.NoError(t, server.Close()); <-served })
-
-	good := storagehttp.NURL{Hash: hash, Host: "127.0.0.1", Port: uint16(listener.Addr().(*net.TCPAddr).Port), Swissnum: swissnum}
+	good := g.Servers[0].ServeHTTPS(t)
 	wrong, dead := good, good
 	wrong.Swissnum = secret.NewSwissnum([]byte("other"))
 	dead.Port = 1
