@@ -173,7 +173,7 @@ func BenchmarkGet(b *testing.B) {
 			data := randomBytes(benchSize, 1)
 			g := newMemoryGrid(c.n)
 			chk := putMemory(b, g, c.k, c.n, data)
-			d := New(g, nil)
+			d := newDownloader(b, g)
 			compare(b, &bound{data, 2, nil}, func() { // segments, blocks
 				f, err := d.Open(chk)
 				require.NoError(b, err)
@@ -224,7 +224,7 @@ func BenchmarkSmall(b *testing.B) {
 	b.Run("get", func(b *testing.B) {
 		g := newMemoryGrid(3)
 		c := putMemory(b, g, 1, 3, data)
-		d := New(g, nil)
+		d := newDownloader(b, g)
 		p := make([]byte, len(data))
 		b.ReportAllocs()
 		for b.Loop() {

@@ -27,7 +27,7 @@ func TestOverHTTPS(t *testing.T) {
 				wg.Go(func() {
 					data := randomBytes(row.size, i)
 					c := put(t, g, row.k, row.n, 1<<20, data)
-					f, err := New(g, nil).Open(c)
+					f, err := newDownloader(t, g).Open(c)
 					if err != nil {
 						t.Error(err)
 						return
@@ -62,7 +62,7 @@ func BenchmarkOverHTTPS(b *testing.B) {
 	b.Run("get", func(b *testing.B) {
 		b.SetBytes(benchSize)
 		for b.Loop() {
-			f, err := New(g, nil).Open(c)
+			f, err := newDownloader(b, g).Open(c)
 			require.NoError(b, err)
 			if _, err := f.WriteRange(b.Context(), bytes.NewBuffer(data[:0]), 0, -1); err != nil {
 				b.Fatal(err)
