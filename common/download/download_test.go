@@ -185,7 +185,9 @@ func TestBadArguments(t *testing.T) {
 
 // A small file with k = 1 takes one round trip to find and one to read, also with
 // a local server; nothing is asked twice.
-func TestFewCalls(t *testing.T) {
+func TestFewCalls(t *testing.T) { synctest.Test(t, checkFewCalls) }
+
+func checkFewCalls(t *testing.T) {
 	g := gridtest.New(t, 5)
 	data := randomBytes(10_000, 5)
 	c := put(t, g, 1, 3, 1<<20, data)
@@ -213,7 +215,9 @@ func TestFewCalls(t *testing.T) {
 }
 
 // A large file is opened with three reads of each share.
-func TestFewReadsToOpen(t *testing.T) {
+func TestFewReadsToOpen(t *testing.T) { synctest.Test(t, checkFewReadsToOpen) }
+
+func checkFewReadsToOpen(t *testing.T) {
 	g := gridtest.New(t, 3)
 	data := randomBytes(8<<20, 6)
 	c := put(t, g, 3, 3, 1<<20, data)
@@ -431,7 +435,9 @@ func TestConcurrent(t *testing.T) {
 
 // TestMemoryBound: however many read, no more than AheadMemory is fetched ahead,
 // and nothing is kept afterwards.
-func TestMemoryBound(t *testing.T) {
+func TestMemoryBound(t *testing.T) { synctest.Test(t, checkMemoryBound) }
+
+func checkMemoryBound(t *testing.T) {
 	g := gridtest.New(t, 3)
 	data := randomBytes(12<<20, 12)
 	c := put(t, g, 1, 3, 2<<20, data)
@@ -444,6 +450,7 @@ func TestMemoryBound(t *testing.T) {
 				defer reading.Add(-int64(call.Length))
 				for old := most.Load(); now > old && !most.CompareAndSwap(old, now); old = most.Load() {
 				}
+				time.Sleep(time.Millisecond) // so that reads overlap
 				for old, now := mostAhead.Load(), d.ahead.Load(); now > old && !mostAhead.CompareAndSwap(old, now); old = mostAhead.Load() {
 				}
 			}
@@ -527,14 +534,13 @@ func TestKept(t *testing.T) {
 		requireGet(t, two, data)
 		two.Close()
 
-		before := gets()
 		for i := range uint64(MaxKept + 3) {
 			other := randomBytes(100, i)
 			read(put(t, g, 1, 3, 100_000, other), other)
 		}
 		require.Len(t, d.kept, MaxKept)
 		require.Len(t, d.open, MaxKept)
-		before = gets()
+		before := gets()
 		read(c, data)
 		require.Greater(t, gets(), before)
 
