@@ -28,9 +28,9 @@
 //   - Round q+1 begins from the established version of round q, or from any of
 //     round q if none of them can be established any more, however late the
 //     writes arrive that are still under way.
-//   - As long as one may still be established, its writer is given time. Then its
-//     content is carried on: into a version of the same round, written only to
-//     servers that have not taken part in the round yet.
+//   - As long as one may still be established, its writer is given time. Then it
+//     is completed: written, as it is, to servers that have not taken part in the
+//     round yet. One that cannot be read gets a competitor in its round there.
 //
 // So every established version contains all those before it (Decide is this
 // rule, and a test plays it with writers that stop anywhere). It takes that the

@@ -40,6 +40,9 @@ type Decision struct {
 	// Wait says that somebody may be publishing right now; give him time before
 	// going on as described.
 	Wait bool
+	// Complete says that Base itself is to be written to the targets, to make
+	// it established, and not a version that follows it.
+	Complete bool
 }
 
 // Decide finds the version to build on and where to write the next one, by the
@@ -200,7 +203,7 @@ func (s situation) restart() (Decision, error) {
 	return Decision{}, s.unrecoverable()
 }
 
-// join carries on a version that may still be established, in the same round.
+// join completes a version that may still be established.
 func (s situation) join(round uint64, open []mutablelayout.Header) (Decision, error) {
 	targets := s.indexes(func(h Holding) bool { return h.Here && h.Version.Seqnum < round })
 	if len(targets) == 0 {
@@ -211,7 +214,7 @@ func (s situation) join(round uint64, open []mutablelayout.Header) (Decision, er
 		most := slices.MaxFunc(open, func(a, b mutablelayout.Header) int {
 			return cmp.Or(s.holding(a).shnums()-s.holding(b).shnums(), newestFirst(b, a))
 		})
-		return Decision{Base: most, Seqnum: round, Targets: targets, Wait: true}, nil
+		return Decision{Base: most, Seqnum: round, Targets: targets, Wait: true, Complete: true}, nil
 	}
 	return s.compete(round, targets)
 }

@@ -54,12 +54,14 @@ func TestDecide(t *testing.T) {
 		{"three ways: the newest goes on", hold(v(5, 'a'), v(5, 'c'), v(5, 'b')),
 			Decision{Base: v(5, 'c'), Seqnum: 6, Targets: []int{0, 1, 2}}, nil},
 		{"somebody has just begun", hold(v(6, 'x'), v(5, 'a'), v(5, 'a')),
-			Decision{Base: v(6, 'x'), Seqnum: 6, Targets: []int{1, 2}, Wait: true}, nil},
+			Decision{Base: v(6, 'x'), Seqnum: 6, Targets: []int{1, 2}, Wait: true, Complete: true}, nil},
 		{"nobody can tell which of two", away(hold(v(6, 'x'), v(6, 'y'), v(5, 'a')), 2), Decision{}, &NoMajorityError{}},
 		{"two began, the third is free", hold(v(6, 'x'), v(6, 'y'), v(5, 'a')),
-			Decision{Base: v(6, 'y'), Seqnum: 6, Targets: []int{2}, Wait: true}, nil},
+			Decision{Base: v(6, 'y'), Seqnum: 6, Targets: []int{2}, Wait: true, Complete: true}, nil},
 		{"a corrupt share is written over", hold(v(5, 'a'), v(5, 'a'), mutablelayout.Header{}),
 			Decision{Base: v(5, 'a'), Settled: true, Alone: true, Seqnum: 6, Targets: []int{0, 1, 2}}, nil},
+		{"caught up by the rest of a majority", away(hold(v(5, 'a'), v(5, 'a'), v(3, 'a')), 0),
+			Decision{Base: v(5, 'a'), Seqnum: 5, Targets: []int{2}, Wait: true, Complete: true}, nil},
 		{"nothing", hold(mutablelayout.Header{}), Decision{}, &UnrecoverableError{}},
 		{"writer stopped before the version could be read",
 			hold(w(6, 'x'), w(6, 'x'), w(5, 'a'), w(5, 'a'), w(5, 'a'), w(5, 'a'), w(5, 'a'), w(5, 'a'), w(5, 'a'), w(5, 'a')),
@@ -146,7 +148,11 @@ func (w *world) plan(wr *writer) bool {
 	for i, b := range []int{w.random.IntN(256), w.count >> 16, w.count >> 8, w.count} {
 		wr.version.RootHash[i] = byte(b)
 	}
-	w.base[wr.version], w.took[wr.version] = wr.decision.Base, map[int]bool{}
+	if wr.decision.Complete {
+		wr.version = wr.decision.Base
+	} else {
+		w.base[wr.version], w.took[wr.version] = wr.decision.Base, map[int]bool{}
+	}
 	for _, i := range w.random.Perm(len(wr.decision.Targets)) {
 		wr.write = append(wr.write, wr.decision.Targets[i])
 	}
