@@ -24,7 +24,7 @@ func (f *File) unchanged(ctx context.Context, m *ServerMap) bool {
 	for server, shares := range groups {
 		if !shares[0].lost {
 			asked++
-			f.client.stragglers.Go(func() { replies <- f.glance(ctx, server, shares) })
+			f.client.stragglers.Go(func() { replies <- f.glance(ctx, server, m.on(server)) })
 		}
 	}
 	agreed := make(map[grid.ServerID]bool)

@@ -117,7 +117,9 @@ func (c *Client) Open(file uri.Cap) (*File, error) {
 	return nil, &KindError{Kind: file.Kind()}
 }
 
-func storageIndex(read uri.MutableRead) grid.StorageIndex { return mutablelayout.StorageIndex(read.Key) }
+func storageIndex(read uri.MutableRead) grid.StorageIndex {
+	return mutablelayout.StorageIndex(read.Key)
+}
 
 // A KindError says that a cap is not that of a mutable file that can be read.
 type KindError struct {

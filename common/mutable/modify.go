@@ -110,7 +110,7 @@ func (mod *modification) explain(err error) error {
 func (mod *modification) try(ctx context.Context, make maker) (*Snapshot, error) {
 	d, err := mod.look(ctx)
 	if err != nil {
-		return nil, err
+		return nil, mod.unclear(ctx, err)
 	}
 	if d.Wait && mod.waits < patience {
 		mod.waits++
@@ -158,6 +158,17 @@ func (mod *modification) complete(ctx context.Context, s *Snapshot, d Decision) 
 		return mod.again(err)
 	}
 	_, err = mod.publish(ctx, d, c)
+	return err
+}
+
+// unclear gives those time whose half-written versions may be why none can be
+// recovered.
+func (mod *modification) unclear(ctx context.Context, err error) error {
+	var gone *UnrecoverableError
+	if errors.As(err, &gone) && gone.Found > 0 && mod.rereads < patience {
+		mod.rereads++
+		return mod.pause(ctx)
+	}
 	return err
 }
 
@@ -240,7 +251,7 @@ func (mod *modification) targets(d Decision, c *content) []*Share {
 	var shares []*Share
 	for _, i := range d.Targets {
 		s := mod.m.shares[i]
-		if !c.inPlace || s.Err == nil && s.Head.Header == d.Base {
+		if s.Num < d.Base.N && (!c.inPlace || s.Err == nil && s.Head.Header == d.Base) {
 			shares = append(shares, s)
 		}
 	}
@@ -252,12 +263,20 @@ func (mod *modification) targets(d Decision, c *content) []*Share {
 
 // pause waits for a random time, longer with each attempt, and returns errAgain.
 func (mod *modification) pause(ctx context.Context) error {
-	mean := min(mod.file.client.cfg.Backoff<<min(mod.attempt, 10), maxBackoff)
+	if err := mod.file.client.pause(ctx, mod.attempt); err != nil {
+		return err
+	}
+	return errAgain
+}
+
+// pause waits for a random time, longer with each attempt.
+func (c *Client) pause(ctx context.Context, attempt int) error {
+	mean := min(c.cfg.Backoff<<min(attempt, 10), maxBackoff)
 	timer := time.NewTimer(rand.N(2*mean + 1))
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return errAgain
+		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}

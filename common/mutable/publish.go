@@ -113,7 +113,7 @@ func (p *publication) record(server *broker.Server, shares []*Share, result grid
 // nobody knew of.
 func (p *publication) surprising(server *broker.Server, written []*Share, data grid.ReadvData) bool {
 	expected := make(map[int][]byte)
-	for _, s := range append(onServers(p.m.shares)[server], written...) {
+	for _, s := range append(p.m.on(server), written...) {
 		expected[s.Num] = s.start
 	}
 	for num, read := range data {

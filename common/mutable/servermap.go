@@ -17,7 +17,10 @@ type ServerMap struct {
 	mode    Mode
 	servers []*broker.Server // in permuted order
 	shares  []*Share         // by server in permuted order, then by number
-	empty   map[grid.ServerID]bool
+	// strays are shares with numbers that the file does not have. They are left
+	// alone.
+	strays []*Share
+	empty  map[grid.ServerID]bool
 	failed  map[grid.ServerID]error
 	// away counts the servers that are known and not connected, or is negative
 	// if nobody knows.
@@ -206,13 +209,37 @@ func (m *ServerMap) outdated(servers []*broker.Server) bool {
 	return slices.ContainsFunc(servers, func(s *broker.Server) bool { return !known[s] })
 }
 
+// dropStrays moves shares with numbers that the newest version does not have out
+// of the way.
+func (m *ServerMap) dropStrays() *ServerMap {
+	best, ok := m.census().Best()
+	if !ok {
+		return m
+	}
+	all := m.shares
+	m.shares = nil
+	for _, s := range all {
+		if s.Num < best.N {
+			m.shares = append(m.shares, s)
+			continue
+		}
+		m.strays = append(m.strays, s)
+	}
+	return m
+}
+
+// on returns all that a server was seen to hold.
+func (m *ServerMap) on(server *broker.Server) []*Share {
+	return slices.Concat(onServers(m.shares)[server], onServers(m.strays)[server])
+}
+
 // answered returns the ids of all servers that answered.
 func (m *ServerMap) answered() map[grid.ServerID]bool {
 	ids := maps.Clone(m.empty)
 	if ids == nil {
 		ids = make(map[grid.ServerID]bool)
 	}
-	for _, s := range m.shares {
+	for _, s := range slices.Concat(m.shares, m.strays) {
 		if !s.lost {
 			ids[s.Server.ID] = true
 		}

@@ -90,52 +90,76 @@ func (s *Snapshot) ReadAll(ctx context.Context, limit int64) ([]byte, error) {
 }
 
 // Current returns the version of the file that counts now. Where the file was
-// used before it asks servers only whether their shares are what they were.
+// used before it asks servers only whether their shares are what they were. The
+// error is an *UnrecoverableError if there is none that can be read, or that of
+// ctx.
 func (f *File) Current(ctx context.Context) (*Snapshot, error) {
+	m, err := f.currentMap(ctx)
+	for try := 0; err == nil; try++ {
+		best, notFound := m.Best()
+		if notFound == nil {
+			return &Snapshot{file: f, m: m, version: best}, nil
+		}
+		// Somebody may be in the middle of writing.
+		if try == maxSurveys || len(m.census().UnrecoverableNewer()) == 0 {
+			return nil, notFound
+		}
+		if err = f.client.pause(ctx, try); err == nil {
+			m, err = f.Survey(ctx, ModeAll)
+		}
+	}
+	return nil, err
+}
+
+func (f *File) currentMap(ctx context.Context) (*ServerMap, error) {
 	last := f.shared.lastMap()
 	if last == nil || last.outdated(f.client.cfg.Servers.Permuted(f.shared.si)) {
-		return f.snapshot(f.Survey(ctx, ModeRead))
+		return f.Survey(ctx, ModeRead)
 	}
-	return f.snapshot(f.shared.checks.do(func() (*ServerMap, error) {
+	return f.shared.checks.do(func() (*ServerMap, error) {
 		ctx := context.WithoutCancel(ctx) // others wait for the same; calls are bounded
 		last := f.shared.lastMap()
-		if f.unchanged(ctx, last) {
+		if last != nil && f.unchanged(ctx, last) {
 			return last, nil
 		}
 		return f.Survey(ctx, ModeWrite)
-	}))
-}
-
-// snapshot makes a snapshot of the best version. If that cannot be read, all
-// servers are asked.
-func (f *File) snapshot(m *ServerMap, err error) (*Snapshot, error) {
-	if err != nil {
-		return nil, err
-	}
-	best, err := m.Best()
-	if err != nil {
-		return nil, err
-	}
-	return &Snapshot{file: f, m: m, version: best}, nil
+	})
 }
 
 // Read is Current and CopyRange of what lies in the file: it writes at most size
 // bytes from offset on to w and returns how many there were. A negative size
 // means all. An offset at the end or behind it gives nothing.
 func (f *File) Read(ctx context.Context, w io.Writer, offset, size int64) (int64, error) {
-	s, err := f.Current(ctx)
-	if err != nil {
-		return 0, err
-	}
 	if offset < 0 {
-		return 0, &RangeError{Offset: offset, Size: size, FileSize: s.Size()}
+		return 0, &RangeError{Offset: offset, Size: size}
 	}
-	rest := max(s.Size()-offset, 0)
-	if size < 0 || size > rest {
-		size = rest
+	out := &counter{Writer: w}
+	for try := 0; ; try++ {
+		s, err := f.Current(ctx)
+		if err != nil {
+			return 0, err
+		}
+		n := max(s.Size()-offset, 0)
+		if size >= 0 {
+			n = min(n, size)
+		}
+		err = s.CopyRange(ctx, out, min(offset, s.Size()), n)
+		var gone *UnrecoverableError
+		if out.n > 0 || try == maxSurveys || !errors.As(err, &gone) {
+			return out.n, err
+		}
 	}
-	if size == 0 {
-		return 0, nil
-	}
-	return size, s.CopyRange(ctx, w, offset, size)
+}
+
+// counter counts what is written.
+type counter struct {
+	io.Writer
+	n int64
+}
+
+// Write implements io.Writer.
+func (c *counter) Write(p []byte) (int, error) {
+	n, err := c.Writer.Write(p)
+	c.n += int64(n)
+	return n, err
 }

@@ -212,7 +212,7 @@ func (s *survey) result() *ServerMap {
 		}
 		m.shares = append(m.shares, a.shares...)
 	}
-	return s.withLost(m)
+	return s.withLost(m.dropStrays())
 }
 
 // withLost adds the shares that were seen before on servers that did not answer
