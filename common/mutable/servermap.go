@@ -21,7 +21,7 @@ type ServerMap struct {
 	// alone.
 	strays []*Share
 	empty  map[grid.ServerID]bool
-	failed  map[grid.ServerID]error
+	failed map[grid.ServerID]error
 	// away counts the servers that are known and not connected, or is negative
 	// if nobody knows.
 	away int
