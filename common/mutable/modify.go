@@ -16,8 +16,12 @@ import (
 // ignored then. An error ends the modification.
 type Change func(ctx context.Context, s *Snapshot) (next Source, changed bool, err error)
 
-// patience is how often a writer that seems to be publishing is given time.
-const patience = 3
+const (
+	// patience is how often a writer that seems to be publishing is given time.
+	patience = 3
+	// maxDoubts is how often it is waited for a state in which Decide can tell.
+	maxDoubts = 10
+)
 
 // Modify changes the file and returns the version that contains the change, or
 // in which there was nothing to change: that version is established, see the
@@ -69,6 +73,7 @@ type modification struct {
 	fresh   bool // m was asked for after the modification began
 	waits   int
 	rereads int
+	doubts  int
 	sent    bool // something was written
 	attempt int
 }
@@ -110,7 +115,9 @@ func (mod *modification) explain(err error) error {
 func (mod *modification) try(ctx context.Context, make maker) (*Snapshot, error) {
 	d, err := mod.look(ctx)
 	if err != nil {
-		return nil, mod.unclear(ctx, err)
+		if d, err = mod.unclear(ctx, d, err); err != nil {
+			return nil, err
+		}
 	}
 	if d.Wait && mod.waits < patience {
 		mod.waits++
@@ -162,14 +169,21 @@ func (mod *modification) complete(ctx context.Context, s *Snapshot, d Decision) 
 }
 
 // unclear gives those time whose half-written versions may be why none can be
-// recovered.
-func (mod *modification) unclear(ctx context.Context, err error) error {
+// told to count. After that it goes on with what there is.
+func (mod *modification) unclear(ctx context.Context, d Decision, err error) (Decision, error) {
 	var gone *UnrecoverableError
-	if errors.As(err, &gone) && gone.Found > 0 && mod.rereads < patience {
-		mod.rereads++
-		return mod.pause(ctx)
+	if !errors.As(err, &gone) || gone.Found == 0 {
+		return d, err
 	}
-	return err
+	if mod.doubts < maxDoubts {
+		mod.doubts++
+		return d, mod.pause(ctx)
+	}
+	if last, ok := lastResort(mod.m.holdings()); ok {
+		mod.file.client.cfg.Log.Warn("writers have stopped halfway; taking the newest version", "si", mod.file.shared.si.Abbrev())
+		return last, nil
+	}
+	return d, err
 }
 
 // carry makes a version with the content of the base, where nothing is to be

@@ -192,22 +192,22 @@ func (s situation) restart() (Decision, error) {
 		if !s.recoverable(v) {
 			continue
 		}
-		if v.Seqnum < s.round() && slices.ContainsFunc(s, func(h Holding) bool { return !h.Here }) {
-			return Decision{}, s.noMajority() // the rest of the newer one may be with those who are away
+		if v.Seqnum < s.round() {
+			break // a newer one may have been complete once
 		}
 		return Decision{
 			Base: v, Seqnum: s.round() + 1,
 			Targets: s.indexes(func(h Holding) bool { return h.Here }),
 		}, nil
 	}
-	return Decision{}, s.unrecoverable()
+	return Decision{}, s.unclear()
 }
 
 // join completes a version that may still be established.
 func (s situation) join(round uint64, open []mutablelayout.Header) (Decision, error) {
 	targets := s.indexes(func(h Holding) bool { return h.Here && h.Version.Seqnum < round })
 	if len(targets) == 0 {
-		return Decision{}, s.noMajority() // only those who are away can tell
+		return Decision{}, s.unclear() // only those who are away can tell
 	}
 	open = slices.DeleteFunc(open, func(v mutablelayout.Header) bool { return !s.recoverable(v) })
 	if len(open) > 0 {
@@ -224,18 +224,73 @@ func (s situation) join(round uint64, open []mutablelayout.Header) (Decision, er
 func (s situation) compete(round uint64, targets []int) (Decision, error) {
 	below := make(situation, len(s))
 	for i, h := range s {
-		if below[i] = h; h.Version.Seqnum == round {
+		if below[i] = h; h.Version.Seqnum == round { // may have held anything
 			below[i].Version, below[i].Here = mutablelayout.Header{}, false
 		}
 	}
-	if below.round() == 0 {
-		return Decision{}, s.unrecoverable()
+	if base, ok := below.base(); ok {
+		return Decision{Base: base, Seqnum: round, Targets: targets, Wait: true}, nil
 	}
-	d, err := below.decide(below.round())
-	if err != nil {
-		return Decision{}, err
+	return Decision{}, s.unclear()
+}
+
+// base returns a version of the highest round that contains all that was
+// established in it and before, if that can be told: the only one of the round
+// that can be established, or any of it if none can.
+func (s situation) base() (mutablelayout.Header, bool) {
+	round := s.round()
+	var open, readable []mutablelayout.Header
+	for _, v := range s.versions() {
+		if v.Seqnum < round {
+			break
+		}
+		if s.quorum(v, s.holding(v)) {
+			return v, s.recoverable(v)
+		}
+		if s.quorum(v, s.possible(v)) {
+			open = append(open, v)
+		}
+		if s.recoverable(v) {
+			readable = append(readable, v)
+		}
 	}
-	return Decision{Base: d.Base, Seqnum: round, Targets: targets, Wait: true}, nil
+	unseen := s.where(func(h Holding) bool { return h.Version.Seqnum < round })
+	if s.quorum(s.shape(), unseen) {
+		return mutablelayout.Header{}, false // another one may be established there
+	}
+	if len(open) > 0 {
+		return open[0], len(open) == 1 && slices.Contains(readable, open[0])
+	}
+	if len(readable) > 0 {
+		return readable[0], true
+	}
+	return mutablelayout.Header{}, false
+}
+
+// unclear is the error where it takes more than what servers have answered to
+// tell which version counts. If all have answered, somebody is writing, or several
+// writers have stopped halfway.
+func (s situation) unclear() error {
+	if slices.ContainsFunc(s, func(h Holding) bool { return !h.Here }) {
+		return s.noMajority()
+	}
+	return s.unrecoverable()
+}
+
+// lastResort is the decision where several writers have stopped halfway and left
+// versions of which none can be told to count: the newest recoverable one, as in
+// 1.20.
+func lastResort(holdings []Holding) (Decision, bool) {
+	s := situation(holdings)
+	for _, v := range s.versions() {
+		if s.recoverable(v) && !slices.ContainsFunc(s, func(h Holding) bool { return !h.Here }) {
+			return Decision{
+				Base: v, Seqnum: s.round() + 1,
+				Targets: s.indexes(func(h Holding) bool { return h.Here }),
+			}, true
+		}
+	}
+	return Decision{}, false
 }
 
 func (s situation) indexes(wanted func(Holding) bool) (found []int) {
