@@ -198,7 +198,7 @@ func (m *ServerMap) light() *ServerMap {
 	return &light
 }
 
-// newer reports whether the list of connected servers is another than the one
+// outdated reports whether the list of connected servers is another than the one
 // that the map was made with.
 func (m *ServerMap) outdated(servers []*broker.Server) bool {
 	if len(servers) != len(m.servers) {
