@@ -3,7 +3,9 @@ package foolscap
 import (
 	"context"
 	"fmt"
+	"net"
 	"sync"
+	"time"
 
 	"github.com/besn0847/arm-tahoe/common/banana"
 	"github.com/besn0847/arm-tahoe/common/furl"
@@ -49,6 +51,21 @@ func (r *Reference) FURL() furl.FURL { return r.furl }
 // Peer returns the tub that has the object.
 func (r *Reference) Peer() grid.TubID { return r.conn.peer }
 
+// RemoteAddr returns the address of the other end of the connection, for status
+// pages; with Tor that is the proxy.
+func (r *Reference) RemoteAddr() net.Addr { return r.conn.wire.RemoteAddr() }
+
+// Hint returns the hint by which this side dialled, "" if the peer did. It is
+// for status pages: in the first moments of a connection it may still be "".
+func (r *Reference) Hint() string {
+	r.conn.mu.Lock()
+	defer r.conn.mu.Unlock()
+	return r.conn.hint
+}
+
+// LastReceived returns when something last came from the peer.
+func (r *Reference) LastReceived() time.Time { return time.Unix(0, r.conn.lastReceived.Load()) }
+
 // SameObject says whether both are handles on the same object.
 func (r *Reference) SameObject(other *Reference) bool { return r.remoteObject == other.remoteObject }
 
@@ -93,7 +110,11 @@ func (r *Reference) Retain() *Reference {
 // does nothing.
 func (r *Reference) Release() { r.once.Do(func() { r.conn.releaseHandle(r.remoteObject) }) }
 
-// releaseAll releases the references in a value that nobody wants.
+// ReleaseAll releases the references in an answer, whatever it is. Who keeps one
+// retains it before: nothing then that a peer puts into answers stays.
+func ReleaseAll(v banana.Value) { releaseAll(collect(nil, v)) }
+
+// releaseAll releases references that nobody wants.
 func releaseAll(refs []*Reference) {
 	for _, r := range refs {
 		r.Release()
