@@ -22,6 +22,7 @@ import (
 	"github.com/besn0847/arm-tahoe/common/daemon"
 	"github.com/besn0847/arm-tahoe/common/nodeconf"
 	"github.com/besn0847/arm-tahoe/common/version"
+	"github.com/besn0847/arm-tahoe/tools/tahoe/pyquote"
 )
 
 // Command is a call of the program.
@@ -218,31 +219,5 @@ func (t *tahoe) baseDir(option string, args []string, standard string) (string, 
 	return standard, nil
 }
 
-// quotePath quotes as util/encodingutil.py quote_output: single quotes unless
-// something in the path would be misread, then double quotes with backslashes.
-func quotePath(path string) string {
-	plain := func(r rune) bool {
-		return r >= 0x20 && r <= 0x7e && r != '\'' || r >= 0xa0 && r <= 0xd7ff || r >= 0xe000 && r <= 0xfdcf || r >= 0xfdf0 && r <= 0xfffc
-	}
-	if strings.IndexFunc(path, func(r rune) bool { return !plain(r) }) < 0 {
-		return "'" + path + "'"
-	}
-	var b strings.Builder
-	b.WriteByte('"')
-	for _, r := range path {
-		switch {
-		case strings.ContainsRune("\"$`\\", r):
-			b.WriteString("\\" + string(r))
-		case plain(r) || r == '\'':
-			b.WriteRune(r)
-		case r <= 0xff:
-			fmt.Fprintf(&b, "\\x%02x", r)
-		case r <= 0xffff:
-			fmt.Fprintf(&b, "\\u%04x", r)
-		default:
-			fmt.Fprintf(&b, "\\U%08x", r)
-		}
-	}
-	b.WriteByte('"')
-	return b.String()
-}
+// quotePath quotes a path as 1.20 does.
+func quotePath(path string) string { return pyquote.Path(path) }
