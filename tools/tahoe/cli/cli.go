@@ -12,8 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -22,6 +20,7 @@ import (
 	"github.com/besn0847/arm-tahoe/common/daemon"
 	"github.com/besn0847/arm-tahoe/common/nodeconf"
 	"github.com/besn0847/arm-tahoe/common/version"
+	"github.com/besn0847/arm-tahoe/tools/tahoe/fscmd"
 	"github.com/besn0847/arm-tahoe/tools/tahoe/pyquote"
 )
 
@@ -84,6 +83,7 @@ func (c Command) Tahoe(ctx context.Context, args []string) int {
 	used, err := root.ExecuteC()
 	var usage *usageError
 	var exit *exitError
+	var failure *fscmd.Failure
 	switch {
 	case err == nil:
 		return daemon.ExitOK
@@ -96,6 +96,11 @@ func (c Command) Tahoe(ctx context.Context, args []string) int {
 			fmt.Fprintf(c.Stderr, "%s: %v\n", c.Name, exit.err)
 		}
 		return exit.code
+	case errors.As(err, &failure):
+		if failure.Text != "" {
+			fmt.Fprintln(c.Stderr, failure.Text)
+		}
+		return failure.Code
 	}
 	fmt.Fprintf(c.Stderr, "%s: %v\n", c.Name, err)
 	return daemon.ExitFailure
@@ -127,6 +132,7 @@ func (t *tahoe) rootCommand() *cobra.Command {
 	root.PersistentFlags().StringVarP(&t.nodeDirectory, "node-directory", "d", "", "the node's base directory (default "+quotePath(defaultNodeDir())+")")
 	root.PersistentFlags().BoolVarP(&t.quiet, "quiet", "q", false, "write nothing to standard output")
 	root.Flags().BoolVarP(&showVersion, "version", "V", false, "print version, commit, Go and platform, and end")
+	root.AddCommand(t.fileCommands()...)
 	root.AddCommand(t.createNodeCommand(), t.createClientCommand(), t.createIntroducerCommand(), t.runCommand(), t.adminCommand(), t.gridManagerCommand())
 	return root
 }
@@ -172,25 +178,14 @@ func atMost(n int) cobra.PositionalArgs {
 }
 
 // defaultNodeDir is ~/.tahoe (scripts/default_nodedir.py).
-func defaultNodeDir() string { return expandHome("~/.tahoe") }
-
-func expandHome(path string) string {
-	if path != "~" && !strings.HasPrefix(path, "~/") {
-		return path
-	}
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return path
-	}
-	return filepath.Join(home, path[1:])
-}
+func defaultNodeDir() string { return fscmd.ExpandHome("~/.tahoe") }
 
 // absolute makes a path of an argument (util/encodingutil.py argv_to_abspath).
 func absolute(arg string) (string, error) {
 	if strings.HasPrefix(arg, "-") {
 		return "", usagef("Path argument %s cannot start with '-'.\nUse %s if you intended to refer to a file.", quotePath(arg), quotePath("./"+arg))
 	}
-	return filepath.Abs(expandHome(arg))
+	return fscmd.Absolute(arg)
 }
 
 // baseDir finds the base directory among an option, an argument and the global

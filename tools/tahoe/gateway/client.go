@@ -62,7 +62,8 @@ func Text(text string) Body { return Body{Reader: strings.NewReader(text), Size:
 
 // Do sends a request and returns as soon as the answer begins. It does not fail:
 // a gateway that does not answer gives an answer with the status Unreachable.
-// Close the answer. The reader is not used any more once that is done.
+// Close the answer. Where that came before the end of the body, the reader may be
+// read from for a moment longer.
 func (c *Client) Do(ctx context.Context, method string, object Object, body Body) *Answer {
 	request, err := http.NewRequestWithContext(ctx, method, c.base+object.url.RevealString(), body.reader())
 	if err != nil {
