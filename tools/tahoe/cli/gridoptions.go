@@ -81,7 +81,6 @@ func (t *tahoe) withSession(o *gridOptions, run func(context.Context, *fscmd.Ses
 		return err
 	}
 	s.Gateway = gateway.New(url)
-	defer s.Gateway.Close()
 	defer func() { s.Meter.Stop() }()
 	return run(t.ctx, s)
 }

@@ -21,8 +21,9 @@ type LsOptions struct {
 }
 
 const (
-	// unreachableCode is the exit code of ls without a gateway: 1.20 gives -1.
-	unreachableCode = 255
+	// maxCode is what exit codes are cut to; a gateway that cannot be reached has
+	// the status -1.
+	maxCode = 255
 	// recent is how far back ls -l shows the time of day, in seconds.
 	recent = 6 * 30 * 24 * 60 * 60
 )
@@ -40,8 +41,10 @@ func (s *Session) Ls(ctx context.Context, where string, o LsOptions) error {
 	case 200:
 	case 404:
 		return &Failure{"No such file or directory", 2}
+	case gateway.Broken:
+		return refused("Error during GET", answer)
 	default:
-		return &Failure{answer.Complaint("Error during GET"), answer.Status & unreachableCode}
+		return &Failure{answer.Complaint("Error during GET"), answer.Status & maxCode}
 	}
 	if o.JSON {
 		return s.copyJSON(answer)

@@ -32,7 +32,7 @@ func (s *Session) Mkdir(ctx context.Context, where, format string) error {
 	defer answer.Close()
 	if answer.Status < 200 || answer.Status >= 300 {
 		failure := refused("Error during HTTP request", answer)
-		if location.Path == "" {
+		if location.Path == "" || answer.Status == gateway.Broken {
 			return failure
 		}
 		fmt.Fprintln(s.Stdout)

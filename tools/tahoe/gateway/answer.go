@@ -8,9 +8,12 @@ import (
 )
 
 const (
-	// Unreachable is the status of a gateway that did not answer
+	// Unreachable is the status of a gateway that cannot be connected to
 	// (scripts/common_http.py BadResponse).
 	Unreachable = -1
+	// Broken is the status where the connection failed later, or what came was
+	// not HTTP. 1.20 ends with a traceback then.
+	Broken = -2
 	// maxComplaint bounds what is shown of an unwanted answer, in bytes. Those of
 	// 1.20 are tracebacks at most.
 	maxComplaint = 64 << 10
@@ -20,11 +23,11 @@ const (
 
 // Answer is what the gateway answered.
 type Answer struct {
-	Status int    // of HTTP, or Unreachable
+	Status int    // of HTTP, or Unreachable or Broken
 	Reason string // what the gateway calls the status
 	Size   int64  // of the body in bytes, or UnknownSize
 	Body   io.ReadCloser
-	Err    error // why the gateway was not reached
+	Err    error // why the gateway did not answer
 }
 
 // OK says whether the status is one of those that 1.20 takes for success.
@@ -39,6 +42,9 @@ func (a *Answer) Success() string { return pyquote.Text(fmt.Sprintf("%d %s", a.S
 // Complaint words an unwanted answer with the beginning of its body, after what
 // was being done (scripts/common_http.py format_http_error). It reads the body.
 func (a *Answer) Complaint(doing string) string {
+	if a.Status == Broken {
+		return doing + ": " + a.Reason
+	}
 	shown := "''"
 	if a.Status != Unreachable {
 		text, _ := io.ReadAll(io.LimitReader(a.Body, maxComplaint)) // as much as there is

@@ -6,8 +6,8 @@
 // then said to the user, is the business of fscmd and fscopy. Requests are those
 // of Tahoe-LAFS 1.20.0's scripts/common_http.py, and so is the text about
 // answers that are not wanted; unlike there, bodies of unknown size are sent in
-// chunks, connections are used again, and the address in the text about a
-// gateway that cannot be reached is without the cap.
+// chunks, and the address in the text about a gateway that cannot be reached is
+// without the cap.
 //
 // Nothing here follows redirections or uses a proxy: what is asked for are
 // secrets, and they are for this gateway alone.

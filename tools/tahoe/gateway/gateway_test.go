@@ -20,9 +20,7 @@ const dirCap = "URI:DIR2:aaaa:bbbb"
 func server(t *testing.T, handler http.HandlerFunc) *Client {
 	s := httptest.NewServer(handler)
 	t.Cleanup(s.Close)
-	c := New(s.URL)
-	t.Cleanup(c.Close)
-	return c
+	return New(s.URL)
 }
 
 func TestDo_request(t *testing.T) {
@@ -83,7 +81,6 @@ func TestDo_unreachable(t *testing.T) {
 	base := "http://" + listener.Addr().String()
 	require.NoError(t, listener.Close())
 	client := New(base)
-	defer client.Close()
 	answer := client.Do(t.Context(), "GET", At(secret.NewCapText([]byte(dirCap)), ""), Body{})
 	defer answer.Close()
 	require.Equal(t, Unreachable, answer.Status)
@@ -93,11 +90,25 @@ func TestDo_unreachable(t *testing.T) {
 
 func TestDo_badURL(t *testing.T) {
 	client := New("http://[::1")
-	defer client.Close()
 	answer := client.Do(t.Context(), "GET", At(secret.NewCapText([]byte(dirCap)), ""), Body{})
 	defer answer.Close()
-	require.Equal(t, Unreachable, answer.Status)
+	require.Equal(t, Broken, answer.Status)
 	require.NotContains(t, answer.Complaint("Error")+answer.Err.Error(), "aaaa")
+}
+
+func TestDo_noHTTP(t *testing.T) {
+	client := server(t, func(w http.ResponseWriter, r *http.Request) {
+		connection, _, err := http.NewResponseController(w).Hijack()
+		if err == nil {
+			_, _ = io.WriteString(connection, "<html>Processing Failed</html>")
+			_ = connection.Close()
+		}
+	})
+	answer := client.Do(t.Context(), "GET", At(secret.NewCapText([]byte(dirCap)), ""), Body{})
+	defer answer.Close()
+	require.Equal(t, Broken, answer.Status)
+	require.Contains(t, answer.Complaint("Error"), "Error: no answer of the gateway at http://127.0.0.1:")
+	require.NotContains(t, answer.Complaint("Error"), "aaaa")
 }
 
 func TestComplaint(t *testing.T) {
