@@ -156,7 +156,7 @@ func (t *tahoe) readCap(o *gridOptions, path string) (c secret.CapText, err erro
 		return c, fmt.Errorf("read a cap from %s: %w", what, err)
 	}
 	if _, err := uri.Parse(strings.TrimSpace(string(text))); err != nil {
-		return c, fmt.Errorf("%s holds no cap: it must be the cap alone, as in URI:CHK:... or URI:DIR2:...", what)
+		return c, fmt.Errorf("%s holds no cap: one that begins with URI: must stand there alone", what)
 	}
 	return secret.NewCapText([]byte(strings.TrimSpace(string(text)))), nil
 }

@@ -3,7 +3,6 @@ package fscmd
 import (
 	"context"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -118,7 +117,7 @@ func (o PutOptions) query() (list []string, err error) {
 	switch {
 	case o.PrivateKey == "":
 	case !o.Mutable:
-		return nil, errors.New("Can only supply a private key for mutables.")
+		return nil, failed("Can only supply a private key for mutables.")
 	default:
 		der, err := readPrivateKey(o.PrivateKey)
 		if err != nil {

@@ -273,29 +273,37 @@ func TestCopy_unknown(t *testing.T) {
 }
 
 func TestCopy_failingGateway(t *testing.T) {
-	b := newBench(t)
-	b.write(t, "tree/a", "A")
-	b.write(t, "tree/dir/b", "B")
-	var failing string
-	b.Before = func(w http.ResponseWriter, r *http.Request) bool {
-		fails := strings.HasPrefix(r.Method+" "+r.URL.Query().Get("t"), failing)
-		if fails {
-			w.WriteHeader(http.StatusServiceUnavailable)
+	var b *bench
+	start := func(failing string) {
+		b = newBench(t)
+		b.write(t, "tree/a", "A")
+		b.write(t, "tree/dir/b", "B")
+		b.Before = func(w http.ResponseWriter, r *http.Request) bool {
+			fails := strings.HasPrefix(r.Method+" "+r.URL.Query().Get("t"), failing)
+			if fails {
+				w.WriteHeader(http.StatusServiceUnavailable)
+			}
+			return fails
 		}
-		return fails
 	}
 	for kind, doing := range map[string]string{
 		"GET json": "Error examining target 'tahoe:'", "POST mkdir": "Error during mkdir",
 		"POST set_children": "Error during POST", "PUT ": "Error during PUT",
 	} {
-		failing = kind
+		start(kind)
 		got := b.cp(t, "-r BASE/tree tahoe:")
 		require.EqualError(t, got.err, "\""+doing+": 503 Service Unavailable\nb''\"", kind)
 		require.NotContains(t, b.Tree(b.root), "tree/a", kind)
 	}
-	failing = "never"
+	start("never")
 	require.NoError(t, b.cp(t, "-r BASE/tree tahoe:").err)
-	failing = "GET"
+	b.Before = func(w http.ResponseWriter, r *http.Request) bool {
+		fails := r.Method == "GET"
+		if fails {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+		return fails
+	}
 	require.ErrorContains(t, b.cp(t, "tahoe:tree/a BASE/x").err, "Error examining source 'tahoe:tree/a': 503")
 	b.Before = func(w http.ResponseWriter, r *http.Request) bool {
 		if r.URL.Query().Get("t") == "" {

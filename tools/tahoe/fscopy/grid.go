@@ -55,7 +55,7 @@ func (p *gridPlace) existing(ctx context.Context, name string) (gateway.Node, bo
 	return node, found, nil
 }
 
-var errReadOnly = errors.New("the target is a directory that this cap can only read: use its write cap, which begins with URI:DIR2:")
+var errReadOnly = errors.New("the target is a directory that this cap can only read: use its write cap")
 
 // key is the form that directories keep names in (dirnode.py normalize).
 func (p *gridPlace) key(name string) string { return norm.NFC.String(name) }
