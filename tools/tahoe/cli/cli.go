@@ -1,7 +1,8 @@
 // Package cli is the command line of tahoe and grid-manager: the options, texts
 // on standard output, files and exit codes of Tahoe-LAFS 1.20.0, so that scripts
 // work with either (scripts/*.py, cli/grid_manager.py). What goes to standard
-// error, and help, is in our own words.
+// error, and help, is in our own words; but the commands for files, which fscmd
+// and fscopy do, say there what 1.20's say.
 //
 // Options may also stand behind arguments, which 1.20 does not allow; its
 // abbreviations of options (--nick for --nickname) are not understood here.
