@@ -19,8 +19,9 @@ const ioBuffer = 64 << 10
 
 // Client speaks to one gateway. Its methods may be called concurrently.
 type Client struct {
-	base string // with a slash at the end
-	http http.Client
+	base  string // with a slash at the end
+	shown string // base, as it may be shown
+	http  http.Client
 }
 
 // New returns a client of the gateway at a URL, with or without a slash at the
@@ -37,7 +38,20 @@ func New(base string) *Client {
 		DisableCompression: true, DisableKeepAlives: true, ReadBufferSize: ioBuffer, WriteBufferSize: ioBuffer,
 	}
 	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &Client{base: base, http: http.Client{Transport: transport, CheckRedirect: stay}}
+	return &Client{base: base, shown: withoutPassword(base), http: http.Client{Transport: transport, CheckRedirect: stay}}
+}
+
+// withoutPassword takes a password out of a URL: user:password@ before the host is
+// sent to the gateway, but not shown.
+func withoutPassword(base string) string {
+	if !strings.Contains(base, "@") {
+		return base
+	}
+	parsed, err := url.Parse(base)
+	if err != nil {
+		return "its address"
+	}
+	return parsed.Redacted()
 }
 
 // Body is what a request carries. The zero value is an empty body.
@@ -88,10 +102,10 @@ func (c *Client) unreachable(err error) *Answer {
 	}
 	var network *net.OpError
 	if !errors.As(err, &network) || network.Op != "dial" {
-		return &Answer{Status: Broken, Reason: "no answer of the gateway at " + c.base + " is understood: " + err.Error(), Err: err, Body: http.NoBody}
+		return &Answer{Status: Broken, Reason: "no answer of the gateway at " + c.shown + " is understood: " + err.Error(), Err: err, Body: http.NoBody}
 	}
 	return &Answer{
-		Status: Unreachable, Reason: "Error trying to connect to " + c.base + ": " + pythonError(err),
+		Status: Unreachable, Reason: "Error trying to connect to " + c.shown + ": " + pythonError(err),
 		Err: err, Body: http.NoBody,
 	}
 }

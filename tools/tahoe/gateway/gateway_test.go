@@ -96,6 +96,22 @@ func TestDo_badURL(t *testing.T) {
 	require.NotContains(t, answer.Complaint("Error")+answer.Err.Error(), "aaaa")
 }
 
+func TestDo_password(t *testing.T) {
+	client := server(t, func(w http.ResponseWriter, r *http.Request) {
+		user, password, _ := r.BasicAuth()
+		fmt.Fprint(w, user, " ", password)
+	})
+	base := strings.Replace(client.base, "http://", "http://u:hunter2@", 1)
+	answer := New(base).Do(t.Context(), "GET", Unlinked(), Body{})
+	defer answer.Close()
+	text, err := answer.Text()
+	require.NoError(t, err)
+	require.Equal(t, "u hunter2", text)
+	for _, bad := range []string{"http://u:hunter2@127.0.0.1:1/", "http://u:hunter2@[::1/"} {
+		require.NotContains(t, New(bad).Do(t.Context(), "GET", Unlinked(), Body{}).Complaint("Error"), "hunter2")
+	}
+}
+
 func TestDo_noHTTP(t *testing.T) {
 	client := server(t, func(w http.ResponseWriter, r *http.Request) {
 		connection, _, err := http.NewResponseController(w).Hijack()
