@@ -323,7 +323,7 @@ func TestReserve(t *testing.T) {
 func TestRollback(t *testing.T) {
 	w := testWriter(1)
 	returned := 0
-	lent := &Lent{make([]byte, 10_000), func() { returned++ }}
+	lent := &Lent{Data: make([]byte, 10_000), Done: func() { returned++ }}
 	first := message(t, w, Int(1))
 	w.Begin()
 	require.NoError(t, w.Value(Bytes("kept")))
@@ -342,10 +342,10 @@ func TestLent(t *testing.T) {
 	w := testWriter(1)
 	returned := 0
 	done := func() { returned++ }
-	require.NoError(t, w.Value(&Lent{[]byte("list"), done}))
-	require.NoError(t, w.Value(&Lent{[]byte("copied"), done}))
+	require.NoError(t, w.Value(&Lent{Data: []byte("list"), Done: done}))
+	require.NoError(t, w.Value(&Lent{Data: []byte("copied"), Done: done}))
 	require.Equal(t, 2, returned)
-	require.NoError(t, w.Value(&Lent{make([]byte, 10_000), done}))
+	require.NoError(t, w.Value(&Lent{Data: make([]byte, 10_000), Done: done}))
 	b := w.Take()
 	require.Equal(t, 2, returned)
 	b.Release()

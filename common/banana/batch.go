@@ -15,10 +15,14 @@ type Batch struct {
 
 type chunk struct {
 	data []byte
-	done func()
+	lent *Lent // whose data it is; nil for nobody's
 }
 
-func (c chunk) release() { finish(c.done) }
+func (c chunk) release() {
+	if c.lent != nil {
+		c.lent.giveBack()
+	}
+}
 
 // keptTail is the largest buffer that waits for its next use.
 const keptTail = 16 << 10

@@ -2,6 +2,7 @@ package banana
 
 import (
 	"math/big"
+	"sync/atomic"
 )
 
 // Value is anything that can stand in a sequence: one of the types of this file,
@@ -35,6 +36,39 @@ type Lent struct {
 	// Done is called once, when Data is no longer needed, written or not; from
 	// any goroutine. It must not block.
 	Done func()
+
+	returned atomic.Bool
+}
+
+func (l *Lent) giveBack() {
+	if l.Done != nil && l.returned.CompareAndSwap(false, true) {
+		l.Done()
+	}
+}
+
+// GiveBack gives what is lent in a value back to its owners, for who does not
+// write the value, or not to its end. What went back before is left alone.
+func GiveBack(v Value) {
+	switch v := v.(type) {
+	case *Lent:
+		v.giveBack()
+	case *List:
+		giveBackAll(v.Items)
+	case *Tuple:
+		giveBackAll(v.Items)
+	case *Set:
+		giveBackAll(v.Items)
+	case *Dict:
+		for _, p := range v.Pairs {
+			GiveBack(p.Value) // byte strings that are keys are never lent
+		}
+	}
+}
+
+func giveBackAll(values []Value) {
+	for _, v := range values {
+		GiveBack(v)
+	}
 }
 
 // Text is a str of Python: UTF-8.

@@ -170,25 +170,20 @@ func (w *Writer) Float(f float64) {
 // Bytes writes a byte string. See Writer for when b may change again.
 func (w *Writer) Bytes(b []byte) { w.bytes(b, nil) }
 
-func (w *Writer) bytes(b []byte, done func()) {
+func (w *Writer) bytes(b []byte, lent *Lent) {
+	c := chunk{b, lent}
 	if i, ok := w.vocab.lookup(b); ok {
 		w.token(uint64(i), tokenVocab)
-		finish(done)
+		c.release()
 		return
 	}
 	w.token(uint64(len(b)), tokenString)
 	if len(b) < referenceSize {
 		w.raw(b...)
-		finish(done)
+		c.release()
 		return
 	}
-	w.batch.reference(chunk{b, done})
-}
-
-func finish(done func()) {
-	if done != nil {
-		done()
-	}
+	w.batch.reference(c)
 }
 
 // text writes a string without making a []byte of it first.
@@ -225,7 +220,7 @@ func (w *Writer) Value(v Value) error {
 	case Bytes:
 		w.Bytes(v)
 	case *Lent:
-		w.bytes(v.Data, v.Done)
+		w.bytes(v.Data, v)
 	case Text:
 		w.wrapped("unicode", string(v))
 	case Decimal:

@@ -22,11 +22,13 @@ const callSize = 512
 
 // call implements Reference.Call.
 func (c *connection) call(ctx context.Context, clid int64, method string, args []banana.Value) (banana.Value, error) {
-	if err := c.waitRoom(ctx); err != nil {
-		return nil, fmt.Errorf("call %s on %s: %w", method, c.peer, err)
-	}
 	p := &pending{answer: make(chan answer, 1)}
-	if err := c.enqueueCall(p, clid, method, args); err != nil {
+	err := c.waitRoom(ctx, c.tub.limits.Outgoing)
+	if err == nil {
+		err = c.enqueueCall(p, clid, method, args)
+	}
+	if err != nil {
+		giveBack(args)
 		return nil, fmt.Errorf("call %s on %s: %w", method, c.peer, err)
 	}
 	select {
@@ -82,18 +84,29 @@ func collectAll(refs []*Reference, values []banana.Value) []*Reference {
 
 // send implements Reference.Send.
 func (c *connection) send(ctx context.Context, clid int64, method string, args []banana.Value) error {
-	err := c.waitRoom(ctx)
+	err := c.waitRoom(ctx, c.tub.limits.Outgoing)
 	if err == nil {
 		err = c.enqueueCall(nil, clid, method, args)
 	}
 	if err != nil {
+		giveBack(args)
 		return fmt.Errorf("send %s to %s: %w", method, c.peer, err)
 	}
 	return nil
 }
 
-// waitRoom waits until the peer has read enough of what is on its way.
-func (c *connection) waitRoom(ctx context.Context) error {
+// giveBack returns what is lent in the arguments of a call that is not written.
+func giveBack(args []banana.Value) {
+	for _, arg := range args {
+		if named, ok := arg.(Named); ok {
+			arg = named.Value
+		}
+		banana.GiveBack(arg)
+	}
+}
+
+// waitRoom waits until fewer bytes than limit wait for the peer to read.
+func (c *connection) waitRoom(ctx context.Context, limit int64) error {
 	for {
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
@@ -103,7 +116,7 @@ func (c *connection) waitRoom(ctx context.Context) error {
 			defer c.mu.Unlock()
 			return c.err
 		}
-		if c.queued < c.tub.limits.Outgoing {
+		if c.queued < limit {
 			c.mu.Unlock()
 			return nil
 		}
@@ -287,7 +300,7 @@ func (c *connection) receiveCall(m *banana.Message, number int64, refs []*Refere
 	in := &inbound{number: number, object: c.object, refs: refs, reserved: m.Reserved}
 	in.request = &Request{
 		Method: string(m.Items[2].(banana.Bytes)), Peer: c.peer,
-		Positional: args.positional, Named: args.named, disconnect: c.onClose,
+		Positional: args.positional, Named: args.named, conn: c,
 	}
 	for {
 		wait, err := c.tryQueue(in)
@@ -346,7 +359,9 @@ func (c *connection) work() {
 		if in == nil {
 			return
 		}
-		if !c.tub.acquireSlot(c.ctx) {
+		// A peer that does not read its answers gets no more of them; two
+		// limits, so that the next is made while one leaves.
+		if c.waitRoom(c.ctx, 2*c.tub.limits.Outgoing) != nil || !c.tub.acquireSlot(c.ctx) {
 			in.drop(c.tub)
 			continue
 		}
@@ -394,9 +409,7 @@ func (c *connection) serve(in *inbound) (passed bool) {
 		}
 	}
 	v, err := c.handle(in)
-	if in.number != 0 {
-		c.reply(in.number, v, err)
-	}
+	c.reply(in.number, v, err)
 	releaseAll(in.refs)
 	in.drop(c.tub)
 	if !passed {
@@ -439,11 +452,13 @@ func (c *connection) handle(in *inbound) (v banana.Value, err error) {
 	return v, err
 }
 
-// reply sends the answer, or the error, to a call of the peer.
+// reply sends the answer, or the error, to a call of the peer, which did not
+// want any if the number is 0.
 func (c *connection) reply(number int64, v banana.Value, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed || number == 0 {
+		banana.GiveBack(v)
 		return
 	}
 	if err == nil {
@@ -455,6 +470,7 @@ func (c *connection) reply(number int64, v banana.Value, err error) {
 	if err == nil {
 		return
 	}
+	banana.GiveBack(v)
 	failure := failureOf(err)
 	_ = c.writeMessage("error", func(w *banana.Writer) error {
 		w.Int(number)

@@ -64,6 +64,9 @@ type connection struct {
 
 	watchers  map[int64]func()
 	lastWatch int64
+
+	localsMu sync.Mutex // guards locals, and is held while one is made
+	locals   map[any]any
 }
 
 // pending is a call of ours that waits for its answer.
@@ -270,6 +273,21 @@ func (c *connection) onClose(f func()) (stop func()) {
 		defer c.mu.Unlock()
 		delete(c.watchers, id)
 	}
+}
+
+// local implements Request.Local.
+func (c *connection) local(key any, create func() any) any {
+	c.localsMu.Lock()
+	defer c.localsMu.Unlock()
+	v, ok := c.locals[key]
+	if !ok {
+		if c.locals == nil {
+			c.locals = map[any]any{}
+		}
+		v = create()
+		c.locals[key] = v
+	}
+	return v
 }
 
 // pong answers a PING. A peer that asks without reading is stopped by the limit

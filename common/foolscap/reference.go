@@ -93,7 +93,11 @@ func (r *Reference) Retain() *Reference {
 // does nothing.
 func (r *Reference) Release() { r.once.Do(func() { r.conn.releaseHandle(r.remoteObject) }) }
 
-// releaseAll releases the references in a value that nobody wants.
+// ReleaseAll releases the references in an answer, whatever it is. Who keeps one
+// retains it before: nothing then that a peer puts into answers stays.
+func ReleaseAll(v banana.Value) { releaseAll(collect(nil, v)) }
+
+// releaseAll releases references that nobody wants.
 func releaseAll(refs []*Reference) {
 	for _, r := range refs {
 		r.Release()

@@ -69,8 +69,8 @@ type Request struct {
 	Positional []banana.Value
 	Named      []Named
 
-	unblock    func()
-	disconnect func(func()) func()
+	unblock func()
+	conn    *connection // nil in a request that a test made
 }
 
 // Unblock lets the calls behind this one start now. A handler calls it before it
@@ -84,7 +84,22 @@ func (r *Request) Unblock() {
 
 // OnDisconnect calls f once, in a goroutine of its own, when the caller's
 // connection is lost, at once if it is. The result undoes it.
-func (r *Request) OnDisconnect(f func()) (stop func()) { return r.disconnect(f) }
+func (r *Request) OnDisconnect(f func()) (stop func()) {
+	if r.conn == nil {
+		return func() {}
+	}
+	return r.conn.onClose(f)
+}
+
+// Local returns what key, an object that answers calls for instance, keeps for
+// the caller's connection: the first time the result of create, which must not
+// call Local. It is forgotten with the connection.
+func (r *Request) Local(key any, create func() any) any {
+	if r.conn == nil {
+		return create()
+	}
+	return r.conn.local(key, create)
+}
 
 // UnknownMethod returns the violation of a method that name, a remote interface,
 // does not have.
