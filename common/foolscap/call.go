@@ -71,6 +71,10 @@ func collect(refs []*Reference, v banana.Value) []*Reference {
 		for _, p := range v.Pairs {
 			refs = collect(collect(refs, p.Key), p.Value)
 		}
+	case *Copyable:
+		for _, a := range v.Attributes {
+			refs = collect(refs, a.Value)
+		}
 	}
 	return refs
 }

@@ -98,7 +98,7 @@ func newConnection(t *Tub, peer grid.TubID, wire net.Conn, in *bufio.Reader, voc
 	c.reader.Reserve = func(n int64) error { return t.memory.take(c.ctx, n) }
 	c.reader.Ping = c.pong
 	c.reader.Extensions = map[string]banana.Extension{
-		"arguments": readArguments, "copyable": readFailure,
+		"arguments": readArguments, "copyable": readCopyable,
 		"my-reference": c.readMyReference, "your-reference": c.readYourReference, "their-reference": refuseGift,
 	}
 	return c
