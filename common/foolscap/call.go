@@ -22,7 +22,12 @@ const callSize = 512
 
 // call implements Reference.Call.
 func (c *connection) call(ctx context.Context, clid int64, method string, args []banana.Value) (banana.Value, error) {
-	p := &pending{answer: make(chan answer, 1)}
+	return c.callLimited(ctx, 0, clid, method, args)
+}
+
+// callLimited implements Reference.CallLimited; a limit of 0 is the tub's.
+func (c *connection) callLimited(ctx context.Context, limit, clid int64, method string, args []banana.Value) (banana.Value, error) {
+	p := &pending{answer: make(chan answer, 1), limit: limit}
 	err := c.waitRoom(ctx, c.tub.limits.Outgoing)
 	if err == nil {
 		err = c.enqueueCall(p, clid, method, args)
@@ -182,7 +187,7 @@ func (c *connection) admit(m *banana.Message, limits *banana.Limits) error {
 	case "call":
 		return c.admitCall(m, limits)
 	case "answer", "error":
-		return c.admitAnswer(m)
+		return c.admitAnswer(m, limits)
 	}
 	return banana.Violationf("unknown top-level OPEN type")
 }
@@ -218,7 +223,7 @@ func (c *connection) admitCall(m *banana.Message, limits *banana.Limits) (err er
 	return err
 }
 
-func (c *connection) admitAnswer(m *banana.Message) error {
+func (c *connection) admitAnswer(m *banana.Message, limits *banana.Limits) error {
 	switch len(m.Items) {
 	case 0, 2:
 	case 1:
@@ -228,8 +233,12 @@ func (c *connection) admitAnswer(m *banana.Message) error {
 		}
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		if c.waiting[int64(number)] == nil {
+		p := c.waiting[int64(number)]
+		if p == nil {
 			return banana.Violationf("non-existent reqID '%d'", number)
+		}
+		if p.limit > 0 && m.Type == "answer" {
+			limits.Message = min(limits.Message, p.limit)
 		}
 	default:
 		return protocolError("stop sending me stuff!")

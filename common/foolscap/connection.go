@@ -72,6 +72,7 @@ type connection struct {
 // pending is a call of ours that waits for its answer.
 type pending struct {
 	answer chan answer // of one place, or nil
+	limit  int64       // memory of the answer in bytes; 0 for the tub's limit
 	// done, if not nil, is called with the connection's mu held.
 	done      func(banana.Value, error)
 	abandoned bool // guarded by the connection's mu

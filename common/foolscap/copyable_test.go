@@ -74,3 +74,17 @@ func TestReadCopyable(t *testing.T) {
 		})
 	}
 }
+
+// TestCallLimited: an answer that is too large is refused, and nothing else.
+func TestCallLimited(t *testing.T) {
+	p := connected(t, true, Options{}, Options{})
+	_, err := p.ref.CallLimited(t.Context(), 2000, "echo", make(banana.Bytes, 900))
+	require.NoError(t, err)
+	_, err = p.ref.CallLimited(t.Context(), 2000, "echo", make(banana.Bytes, 3000))
+	var violation *banana.Violation
+	require.ErrorAs(t, err, &violation)
+	_, err = p.ref.CallLimited(t.Context(), 100, "fail")
+	require.ErrorIs(t, err, &RemoteError{Type: "builtins.KeyError"}, "failures have limits of their own")
+	_, err = p.ref.Call(t.Context(), "echo", make(banana.Bytes, 3000))
+	require.NoError(t, err, "the connection goes on")
+}

@@ -74,6 +74,13 @@ func (r *Reference) Call(ctx context.Context, method string, args ...banana.Valu
 	return r.conn.call(ctx, r.clid, method, args)
 }
 
+// CallLimited is Call for an answer that takes at most so many bytes of memory,
+// as banana.Limits.Message counts them; a larger one is a violation, and is not
+// kept. It is for answers of peers that are not trusted with the Tub's limit.
+func (r *Reference) CallLimited(ctx context.Context, answer int64, method string, args ...banana.Value) (banana.Value, error) {
+	return r.conn.callLimited(ctx, answer, r.clid, method, args)
+}
+
 // Send calls a method without waiting for an answer, of which there is none.
 func (r *Reference) Send(ctx context.Context, method string, args ...banana.Value) error {
 	return r.conn.send(ctx, r.clid, method, args)
