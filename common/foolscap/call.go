@@ -27,6 +27,15 @@ func (c *connection) call(ctx context.Context, clid int64, method string, args [
 
 // callLimited implements Reference.CallLimited; a limit of 0 is the tub's.
 func (c *connection) callLimited(ctx context.Context, limit, clid int64, method string, args []banana.Value) (banana.Value, error) {
+	p, err := c.begin(ctx, limit, clid, method, args)
+	if err != nil {
+		return nil, err
+	}
+	return c.wait(ctx, p, method)
+}
+
+// begin sends a call.
+func (c *connection) begin(ctx context.Context, limit, clid int64, method string, args []banana.Value) (*pending, error) {
 	p := &pending{answer: make(chan answer, 1), limit: limit}
 	err := c.waitRoom(ctx, c.tub.limits.Outgoing)
 	if err == nil {
@@ -36,6 +45,11 @@ func (c *connection) callLimited(ctx context.Context, limit, clid int64, method 
 		giveBack(args)
 		return nil, fmt.Errorf("call %s on %s: %w", method, c.peer, err)
 	}
+	return p, nil
+}
+
+// wait waits for the answer of a call.
+func (c *connection) wait(ctx context.Context, p *pending, method string) (banana.Value, error) {
 	select {
 	case a := <-p.answer:
 		if a.err != nil {

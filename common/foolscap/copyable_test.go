@@ -1,6 +1,8 @@
 package foolscap
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"testing"
 
@@ -87,4 +89,29 @@ func TestCallLimited(t *testing.T) {
 	require.ErrorIs(t, err, &RemoteError{Type: "builtins.KeyError"}, "failures have limits of their own")
 	_, err = p.ref.Call(t.Context(), "echo", make(banana.Bytes, 3000))
 	require.NoError(t, err, "the connection goes on")
+}
+
+// TestBegin: calls under way are served in the order sent, and may be given up.
+func TestBegin(t *testing.T) {
+	p := connected(t, true, Options{}, Options{})
+	var calls []*Call
+	for i := range 50 {
+		c, err := p.ref.Begin(t.Context(), 1000, "echo", banana.Int(i))
+		require.NoError(t, err)
+		calls = append(calls, c)
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	for i, c := range calls {
+		if i%10 == 3 {
+			_, err := c.Wait(gone)
+			require.True(t, err == nil || errors.Is(err, context.Canceled))
+			continue
+		}
+		v, err := c.Wait(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, banana.Int(i), v)
+	}
+	_, err := p.ref.Begin(gone, 0, "echo", banana.Int(1))
+	require.ErrorIs(t, err, context.Canceled)
 }

@@ -163,14 +163,41 @@ func decodeParameters(v banana.Value) (p Parameters, err error) {
 // Read asks for length bytes of ciphertext, at most MaxRead, from offset on. The
 // pieces together have as many bytes or fewer, and are the caller's.
 func (r Reader) Read(ctx context.Context, offset int64, length int) ([][]byte, error) {
-	v, err := r.Reference.CallLimited(ctx, int64(length)+readOverhead, methodRead, banana.Int(offset), banana.Int(length))
+	read, err := r.Begin(ctx, offset, length)
+	if err != nil {
+		return nil, err
+	}
+	return read.Wait(ctx)
+}
+
+// Begin is the first half of Read: it sends the request. Clients serve requests in
+// the order sent.
+func (r Reader) Begin(ctx context.Context, offset int64, length int) (*Read, error) {
+	c, err := r.Reference.Begin(ctx, int64(length)+readOverhead, methodRead, banana.Int(offset), banana.Int(length))
 	if err != nil {
 		return nil, fmt.Errorf("read %d bytes of ciphertext at %d: %w", length, offset, err)
 	}
-	pieces, err := decodePieces(v, length)
+	return &Read{c, offset, length}, nil
+}
+
+// Read is a request for ciphertext that is under way.
+type Read struct {
+	call   *foolscap.Call
+	offset int64
+	length int
+}
+
+// Wait is the second half of Reader.Read. It must be called once; a context that
+// has ended gives the request up.
+func (r *Read) Wait(ctx context.Context) ([][]byte, error) {
+	v, err := r.call.Wait(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read %d bytes of ciphertext at %d: %w", r.length, r.offset, err)
+	}
+	pieces, err := decodePieces(v, r.length)
 	if err != nil {
 		foolscap.ReleaseAll(v)
-		return nil, fmt.Errorf("read %d bytes of ciphertext at %d: %w", length, offset, err)
+		return nil, fmt.Errorf("read %d bytes of ciphertext at %d: %w", r.length, r.offset, err)
 	}
 	return pieces, nil
 }
