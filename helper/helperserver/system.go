@@ -16,7 +16,7 @@ func freeSpace(dir string) (int64, error) {
 	if err := unix.Statfs(dir, &s); err != nil {
 		return 0, fmt.Errorf("statfs: %w", err)
 	}
-	unit := uint64(s.Frsize)
+	unit := uint64(s.Bsize)
 	if unit > 0 && uint64(s.Bavail) > math.MaxInt64/unit {
 		return math.MaxInt64, nil
 	}
