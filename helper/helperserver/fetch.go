@@ -75,7 +75,7 @@ func (in *intake) fetchFrom(ctx context.Context, r helperrpc.Reader) error {
 
 // interview asks a client what it wants stored.
 func (in *intake) interview(ctx context.Context, r helperrpc.Reader) (int64, helperrpc.Parameters, error) {
-	ctx, cancel := context.WithTimeout(ctx, in.h.cfg.ReadTime)
+	ctx, cancel := context.WithTimeoutCause(ctx, in.h.cfg.ReadTime, errTooSlow)
 	defer cancel()
 	size, err := r.Size(ctx)
 	if err != nil {
@@ -165,7 +165,7 @@ func (q *queue) take(ctx context.Context) ([][]byte, error) {
 	return pieces, nil
 }
 
-var errTooSlow = errors.New("the client took too long to send ciphertext")
+var errTooSlow = errors.New("the client took too long to answer")
 
 // giveUp lets go of answers that are not wanted any more.
 func (q *queue) giveUp() {

@@ -101,18 +101,19 @@ func (f *files) record(si grid.StorageIndex) (boot string, size int64, ok bool) 
 	if err != nil {
 		return "", 0, false
 	}
-	return parseRecord(string(text))
+	boot, size = parseRecord(string(text))
+	return boot, size, true
 }
 
 // parseRecord reads "BOOT SIZE\n". A record that is none vouches for nothing.
-func parseRecord(text string) (boot string, size int64, ok bool) {
+func parseRecord(text string) (boot string, size int64) {
 	line, rest, ended := strings.Cut(text, "\n")
 	boot, number, found := strings.Cut(line, " ")
 	size, err := strconv.ParseInt(number, 10, 64)
 	if !ended || rest != "" || !found || err != nil || size < 0 {
-		return "", 0, true
+		return "", 0
 	}
-	return boot, size, true
+	return boot, size
 }
 
 func formatRecord(boot string, size int64) string { return fmt.Sprintf("%s %d\n", boot, size) }
