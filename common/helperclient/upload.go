@@ -44,11 +44,16 @@ func (c *Client) Upload(ctx context.Context, req upload.Request) (*upload.Result
 	if ref == nil {
 		return nil, ErrNotConnected
 	}
+	var lost error // of the attempt before
 	for {
 		result, err := c.attempt(ctx, ref, req, start)
+		if lost != nil && errors.Is(err, upload.ErrOnce) {
+			return nil, fmt.Errorf("%w, and %w", lost, err)
+		}
 		if err == nil || !errors.Is(err, foolscap.ErrDisconnected) || ctx.Err() != nil || c.cfg.RetryTime < 0 {
 			return result, err
 		}
+		lost = err
 		c.log.Info("connection to the helper lost during an upload", "si", req.SI.Abbrev(), "err", err)
 		var gone error
 		if ref, gone = c.await(ctx, c.cfg.RetryTime); gone != nil {
