@@ -39,6 +39,7 @@ type Config struct {
 type Client struct {
 	cfg         Config
 	log         *slog.Logger
+	ctx         context.Context // of the client's life
 	cancel      context.CancelFunc
 	reconnector *foolscap.Reconnector
 
@@ -66,13 +67,13 @@ func New(cfg Config) *Client {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	c := &Client{cfg: cfg, log: cfg.Logger, changed: make(chan struct{})}
-	ctx, cancel := context.WithCancel(context.Background())
-	c.cancel = cancel
-	c.reconnector = cfg.Tub.Connect(ctx, cfg.FURL, c.connected)
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	c.reconnector = cfg.Tub.Connect(c.ctx, cfg.FURL, c.connected)
 	return c
 }
 
-// Close ends the attempts to connect. Uploads under way fail.
+// Close ends the attempts to connect. Uploads under way go on over the connection
+// that they have, until the Tub is closed, and do not wait for another.
 func (c *Client) Close() {
 	c.cancel()
 	c.reconnector.Stop()
@@ -141,6 +142,8 @@ func (c *Client) await(ctx context.Context, patience time.Duration) (*foolscap.R
 		case <-changed:
 		case <-timer.C:
 			return nil, fmt.Errorf("%w for %v", ErrNotConnected, patience)
+		case <-c.ctx.Done():
+			return nil, ErrNotConnected
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		}

@@ -425,6 +425,9 @@ func TestNotConnected(t *testing.T) {
 	cancel()
 	_, err = c.await(ctx, time.Hour)
 	require.ErrorIs(t, err, context.Canceled)
+	c.Close()
+	_, err = c.await(t.Context(), time.Hour)
+	require.ErrorIs(t, err, ErrNotConnected)
 }
 
 // nobody is an object that is no helper.

@@ -31,7 +31,9 @@ type holding struct {
 	block  []byte // the UEB of one of them
 }
 
-// find looks for all shares of a file in the grid, nil if one is missing.
+// find looks for all shares of a file in the grid, nil if one is missing. Servers
+// whose shares are of different files make it nil too: who is right, nobody here
+// can know, and an upload of the ciphertext makes a cap that is.
 func find(ctx context.Context, servers []*broker.Server, si grid.StorageIndex) (*helperrpc.Results, error) {
 	var mu sync.Mutex // guards held
 	held := make(map[taggedhash.Hash][]holding)
@@ -53,10 +55,11 @@ func find(ctx context.Context, servers []*broker.Server, si grid.StorageIndex) (
 	if err := ctx.Err(); err != nil {
 		return nil, context.Cause(ctx)
 	}
+	if len(held) != 1 {
+		return nil, nil
+	}
 	for hash, holdings := range held {
-		if r := resultsOf(hash, holdings); r != nil {
-			return r, nil
-		}
+		return resultsOf(hash, holdings), nil
 	}
 	return nil, nil
 }

@@ -7,7 +7,11 @@
 //	h, err := helperserver.New(helperserver.Config{Dir: dir, Servers: b, Uploader: u})
 //	address, err := tub.Register(helperrpc.NewService(h, application), swissnum)
 //	mux.Handle("/helper_status", helperserver.StatusHandler(h))
-//	stats.Produce(func(v webapi.Values) { h.Stats().Add(v) })
+//	stats.Produce(func(v webapi.Values) { // for /statistics
+//		if s, err := h.Stats(); err == nil {
+//			s.Add(v)
+//		}
+//	})
 //
 // At the end: Close, which lets no upload begin, ends those under way and keeps
 // what they have fetched, while the Tub and the servers are still there.
@@ -54,8 +58,9 @@
 //     that out (package helperclient compares the root of the ciphertext's hash
 //     tree with the one in the URI extension block); those of 1.20 do not, with
 //     any helper.
-//   - That a file is in the grid is said only if all its shares are, on servers
-//     that have the same URI extension block. One share's word suffices for 1.20.
+//   - That a file is in the grid is said only if all its shares are, and all
+//     servers that have some show the same URI extension block. One share's word
+//     suffices for 1.20.
 //
 // # Differences from 1.20
 //

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"syscall"
 
 	"github.com/besn0847/arm-tahoe/common/foolscap"
 	"github.com/besn0847/arm-tahoe/common/upload"
@@ -59,6 +60,8 @@ func failure(err error) error {
 		return &foolscap.RemoteError{Type: typeUnhappiness, Value: err.Error()}
 	case errors.Is(err, ErrClosed), errors.Is(err, context.Canceled):
 		return &foolscap.RemoteError{Type: foolscap.TypeException, Value: ErrClosed.Error()}
+	case errors.As(err, &disk) && errors.Is(err, syscall.ENOSPC):
+		return &foolscap.RemoteError{Type: typeTooFull, Value: "the helper's disk is full; try again later, or upload without it"}
 	case errors.As(err, &disk):
 		return &foolscap.RemoteError{Type: foolscap.TypeException, Value: "the helper's disk failed; its log says how"}
 	}

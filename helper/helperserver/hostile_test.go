@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"math"
+	"os"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -302,4 +304,11 @@ func TestConfig(t *testing.T) {
 			require.Error(t, err)
 		})
 	}
+}
+
+// TestFullDisk: a disk that fills up in the middle is told as such.
+func TestFullDisk(t *testing.T) {
+	err := failure(diskFailed("write ciphertext", &os.PathError{Op: "write", Path: "/secret/path", Err: syscall.ENOSPC}))
+	require.ErrorIs(t, err, &foolscap.RemoteError{Type: typeTooFull})
+	require.NotContains(t, err.Error(), "secret")
 }
