@@ -113,7 +113,7 @@ func (h *ourHelper) stats(t *testing.T) helperserver.Stats {
 }
 
 // waitUsed returns when the Python node uploads by way of the helper; without a
-// connection it stores files itself.
+// connection it stores files itself, so it must be connected to servers.
 func (h *ourHelper) waitUsed(t *testing.T, node *interop.Node) {
 	before := h.stats(t).UploadRequests
 	size := 1000
@@ -205,7 +205,39 @@ func TestOurHelper(t *testing.T) {
 		require.True(t, bytes.Equal(data, webGet(t, nodes[0], fileCap)))
 		require.Equal(t, fileCap, webPut(t, clients[1], data))
 	})
+	t.Run("several", func(t *testing.T) { several(t, helper, clients, nodes[0]) })
 	t.Run("resume", func(t *testing.T) { resumes(t, helper, clients[0], nodes[1]) })
+}
+
+// several lets two clients of 1.20 upload the same file at the same time.
+func several(t *testing.T, helper *ourHelper, clients []*interop.Node, reader *interop.Node) {
+	shared, err := os.ReadFile(filepath.Join(clients[0].BaseDir, "private/convergence"))
+	require.NoError(t, err)
+	clients[1].Stop(t)
+	require.NoError(t, os.WriteFile(filepath.Join(clients[1].BaseDir, "private/convergence"), shared, 0o600))
+	clients[1].Restart(t)
+	clients[1].WaitConnected(t, 2)
+	helper.waitUsed(t, clients[1])
+	data := testData(40_000_000)
+	before := helper.stats(t)
+	caps := make([]string, len(clients))
+	var wg sync.WaitGroup
+	for i, c := range clients {
+		wg.Go(func() {
+			result := c.Tahoe(t, data, "put", "-")
+			if result.ExitCode != 0 {
+				t.Errorf("%s", result.Stderr)
+			}
+			caps[i] = strings.TrimSpace(string(result.Stdout))
+		})
+	}
+	wg.Wait()
+	require.Equal(t, caps[0], caps[1])
+	require.True(t, bytes.Equal(data, webGet(t, reader, caps[0])))
+	after := helper.stats(t)
+	require.Equal(t, before.UploadRequests+2, after.UploadRequests)
+	require.EqualValues(t, len(data), after.FetchedBytes-before.FetchedBytes, "each byte once")
+	t.Logf("needed upload: %d, were present: %d", after.NeedUpload-before.NeedUpload, after.AlreadyPresent-before.AlreadyPresent)
 }
 
 // resumes stops the helper half-way through a file of a client of 1.20, which
