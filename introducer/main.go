@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/besn0847/arm-tahoe/common/daemon"
+	"github.com/besn0847/arm-tahoe/introducer/intronode"
 )
 
 func main() {
@@ -13,6 +14,6 @@ func main() {
 		Name:    "introducer",
 		Summary: "the rendez-vous of a Tahoe-LAFS grid: relays announcements of storage nodes to clients.",
 		Role:    daemon.Introducer,
-		Missing: "introduce nodes",
+		Run:     intronode.Run,
 	}, os.Args[1:], os.Stdout, os.Stderr))
 }

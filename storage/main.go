@@ -5,7 +5,9 @@ import (
 	"context"
 	"os"
 
+	"github.com/besn0847/arm-tahoe/common/clientnode"
 	"github.com/besn0847/arm-tahoe/common/daemon"
+	"github.com/besn0847/arm-tahoe/storage/storagenode"
 )
 
 func main() {
@@ -13,6 +15,12 @@ func main() {
 		Name:    "storage",
 		Summary: "a storage node of a Tahoe-LAFS grid, with a web and an SFTP gateway.",
 		Role:    daemon.Storage,
-		Missing: "store shares",
+		Run:     run,
 	}, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+func run(ctx context.Context, node *daemon.Node) error {
+	return clientnode.Run(ctx, node, clientnode.Services{
+		Storage: storagenode.Start, TubOptions: storagenode.TubOptions(),
+	})
 }

@@ -142,6 +142,14 @@ func (a *Announcement) Index() Index { return Index{a.service, a.serverID} }
 // Fields reads the contents. The error is a *FormatError.
 func (a *Announcement) Fields() (*Fields, error) { return a.object.fields() }
 
+// Cached is an announcement as an introducer client keeps it on disk for starts
+// without the introducer: no longer signed. See [Unsigned]. 1.20.0:
+// introducer/client.py _save_announcements.
+type Cached struct {
+	Announcement json.RawMessage // a JSON object
+	Key          string          // "v0-..."
+}
+
 // tubIDPattern is that of storage_client.py _parse_announcement.
 var tubIDPattern = regexp.MustCompile(`^pb://([0-9A-Za-z_]+)@`)
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -255,6 +256,7 @@ func TestHealthcheck(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		require.Equal(t, "/healthz", r.URL.Path)
 		w.WriteHeader(status)
+		io.WriteString(w, "{\n \"disk\": \"full\"\n}\n")
 	}))
 	defer server.Close()
 	dir, err := nodeconf.OpenDir(base)
@@ -267,7 +269,7 @@ func TestHealthcheck(t *testing.T) {
 	status = http.StatusServiceUnavailable
 	code, _, stderr = run(t, p, "healthcheck", "--basedir", base)
 	require.Equal(t, ExitFailure, code)
-	require.Contains(t, stderr, "the node answers 503")
+	require.Contains(t, stderr, `the node answers 503 Service Unavailable: { "disk": "full" }`)
 }
 
 func TestLocationHints(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/besn0847/arm-tahoe/common/nodeconf"
@@ -17,6 +18,8 @@ const healthCommand = "healthcheck"
 const (
 	healthPath    = "healthz"
 	healthTimeout = 4 * time.Second
+	// maxHealthAnswer is how much of the answer is looked at, in bytes.
+	maxHealthAnswer = 4 << 10
 )
 
 // healthcheck asks the node that runs on a base directory over its web port.
@@ -46,12 +49,13 @@ func healthcheck(ctx context.Context, baseDir string, stdout io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("ask the node: %w", err)
 	}
-	_, err = io.Copy(io.Discard, io.LimitReader(response.Body, 64<<10))
+	text, err := io.ReadAll(io.LimitReader(response.Body, maxHealthAnswer))
 	if err := errors.Join(err, response.Body.Close()); err != nil {
 		return err
 	}
 	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("the node answers %s", response.Status)
+		// The answer says which check has failed, and to this machine why.
+		return fmt.Errorf("the node answers %s: %s", response.Status, strings.Join(strings.Fields(string(text)), " "))
 	}
 	fmt.Fprintln(stdout, "healthy")
 	return nil

@@ -20,7 +20,8 @@ type Node struct {
 	// OnReady is called by Ready; it may be nil. `tahoe run` prints a line there.
 	OnReady func()
 
-	lock *nodeconf.Lock
+	lock   *nodeconf.Lock
+	failed chan error // the first failure of what Go has started
 }
 
 // Open loads and checks the node in a base directory and takes the directory for
@@ -38,7 +39,7 @@ func Open(baseDir string, logger *slog.Logger) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Node{Config: config, Dir: dir, Log: logger, Shutdown: new(Shutdown), lock: lock}, nil
+	return &Node{Config: config, Dir: dir, Log: logger, Shutdown: new(Shutdown), lock: lock, failed: make(chan error, 1)}, nil
 }
 
 // Close gives the base directory back.
@@ -49,6 +50,41 @@ func (n *Node) Ready() {
 	n.Log.Info(string(n.Config.Kind) + " running")
 	if n.OnReady != nil {
 		n.OnReady()
+	}
+}
+
+// Go runs a part of the node until ctx ends or a step of n.Shutdown, before the
+// stage Sync, ends it. Its error ends the node, see Wait. Nothing is synced or
+// closed before the part has returned, or the time for that is over.
+func (n *Node) Go(ctx context.Context, name string, serve func(context.Context) error) {
+	ended := make(chan struct{})
+	n.Shutdown.Add(Sync, name, func(ctx context.Context) error {
+		select {
+		case <-ended:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	})
+	go func() {
+		defer close(ended)
+		if err := serve(ctx); err != nil && ctx.Err() == nil {
+			select {
+			case n.failed <- fmt.Errorf("%s: %w", name, err):
+			default:
+			}
+		}
+	}()
+}
+
+// Wait returns nil when ctx ends, or before that the error of the first part that
+// failed.
+func (n *Node) Wait(ctx context.Context) error {
+	select {
+	case err := <-n.failed:
+		return err
+	case <-ctx.Done():
+		return nil
 	}
 }
 

@@ -39,8 +39,9 @@ type connection struct {
 	object  Referenceable // target of the call at hand
 
 	mu       sync.Mutex
-	closed   bool // guards, with mu, all that follows
-	started  bool // the wire is ours; before, messages wait
+	closed   bool   // guards, with mu, all that follows
+	started  bool   // the wire is ours; before, messages wait
+	hint     string // by which we dialled; "" if the peer did
 	err      error
 	timer    *time.Timer // housekeeping
 	writer   *banana.Writer

@@ -185,6 +185,9 @@ func (t *Tub) dialHint(ctx context.Context, dial Dialer, hint furl.Hint, id grid
 		_ = conn.Close()
 		return nil, fmt.Errorf("%s: %w", hint, err)
 	}
+	c.mu.Lock()
+	c.hint = hint.String()
+	c.mu.Unlock()
 	return c, nil
 }
 

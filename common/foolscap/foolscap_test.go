@@ -520,3 +520,15 @@ func BenchmarkEcho1MiB(b *testing.B) {
 		}
 	}
 }
+
+// TestReferenceStatus: what status pages show of a connection.
+func TestReferenceStatus(t *testing.T) {
+	p := connected(t, true, Options{}, Options{})
+	_, err := p.ref.Call(t.Context(), "keep", Object{newObject()})
+	require.NoError(t, err)
+	hint := p.furl.Hints()[0]
+	require.Equal(t, hint, "tcp:"+p.ref.RemoteAddr().String())
+	require.Eventually(t, func() bool { return p.ref.Hint() == hint }, time.Minute, time.Millisecond)
+	require.WithinDuration(t, time.Now(), p.ref.LastReceived(), time.Minute)
+	require.Empty(t, p.object.kept.Load().Hint(), "the peer dialled")
+}

@@ -3,7 +3,9 @@ package foolscap
 import (
 	"context"
 	"fmt"
+	"net"
 	"sync"
+	"time"
 
 	"github.com/besn0847/arm-tahoe/common/banana"
 	"github.com/besn0847/arm-tahoe/common/furl"
@@ -48,6 +50,21 @@ func (r *Reference) FURL() furl.FURL { return r.furl }
 
 // Peer returns the tub that has the object.
 func (r *Reference) Peer() grid.TubID { return r.conn.peer }
+
+// RemoteAddr returns the address of the other end of the connection, for status
+// pages; with Tor that is the proxy.
+func (r *Reference) RemoteAddr() net.Addr { return r.conn.wire.RemoteAddr() }
+
+// Hint returns the hint by which this side dialled, "" if the peer did. It is
+// for status pages: in the first moments of a connection it may still be "".
+func (r *Reference) Hint() string {
+	r.conn.mu.Lock()
+	defer r.conn.mu.Unlock()
+	return r.conn.hint
+}
+
+// LastReceived returns when something last came from the peer.
+func (r *Reference) LastReceived() time.Time { return time.Unix(0, r.conn.lastReceived.Load()) }
 
 // SameObject says whether both are handles on the same object.
 func (r *Reference) SameObject(other *Reference) bool { return r.remoteObject == other.remoteObject }

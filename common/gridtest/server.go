@@ -263,3 +263,20 @@ func (s *Server) Put(tb testing.TB, si grid.StorageIndex, n grid.ShareNum, share
 	require.NoError(tb, a.Writers[n].Write(context.Background(), 0, share))
 	require.NoError(tb, a.Writers[n].Close(context.Background()))
 }
+
+// DamageFile changes the bytes of the file that a share is kept in, container and
+// all, whose size stays.
+func (s *Server) DamageFile(tb testing.TB, si grid.StorageIndex, n grid.ShareNum, damage func(file []byte)) {
+	tb.Helper()
+	f, err := s.disk.Edit(path(si, n))
+	require.NoError(tb, err)
+	size, err := f.Size()
+	require.NoError(tb, err)
+	file := make([]byte, size)
+	_, err = f.ReadAt(file, 0)
+	require.NoError(tb, err)
+	damage(file)
+	_, err = f.WriteAt(file, 0)
+	require.NoError(tb, err)
+	require.NoError(tb, f.Close())
+}

@@ -10,6 +10,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/besn0847/arm-tahoe/common/announce"
 	"github.com/besn0847/arm-tahoe/common/secret"
 )
 
@@ -207,12 +208,8 @@ func (f *yamlFile) announcement(node *yaml.Node, what string) (json.RawMessage, 
 	return f.json(nil, node, 0)
 }
 
-// CachedAnnouncement is an announcement as an introducer client keeps it for
-// starts without the introducer: no longer signed.
-type CachedAnnouncement struct {
-	Announcement json.RawMessage // a JSON object
-	Key          string          // "v0-..."
-}
+// CachedAnnouncement is an element of the cache.
+type CachedAnnouncement = announce.Cached
 
 // cachePath returns the path of the cache of an introducer.
 func (d *Dir) cachePath(petname string) string {

@@ -44,10 +44,20 @@ type Tub struct {
 	other     atomic.Pointer[func(net.Conn)]
 }
 
+// Options are what a role knows of its Tub. The zero value is fine.
+type Options struct {
+	Limits foolscap.Limits // zero fields: foolscap.DefaultLimits
+	// Limit wraps each listener, to bound connections before the Tub sees them;
+	// nil: none.
+	Limit func(net.Listener) net.Listener
+}
+
 // Open makes the Tub and opens its listeners, which accept once Serve is called.
-// The steps that end it are in node.Shutdown. At the first start it makes the
-// certificate, which takes seconds on a small board, and my_nodeid.
-func Open(node *daemon.Node) (*Tub, error) {
+// The steps that end it are in node.Shutdown; the Tub lets calls in progress end
+// and closes in the stage Drain, so that services may close in the next. At the
+// first start it makes the certificate, which takes seconds on a small board, and
+// my_nodeid.
+func Open(node *daemon.Node, options Options) (*Tub, error) {
 	dialers, err := Dialers(node.Config)
 	if err != nil {
 		return nil, err
@@ -61,20 +71,20 @@ func Open(node *daemon.Node) (*Tub, error) {
 	}
 	t := &Tub{Certificate: certificate, dir: node.Dir}
 	t.accepting, t.stop = context.WithCancel(context.Background())
-	if err := t.listen(node.Config); err != nil {
+	if err := t.listen(node.Config, options.Limit); err != nil {
 		return nil, err
 	}
 	t.Tub, err = foolscap.New(foolscap.Options{
 		Certificate: certificate, Logger: node.Log, Dialers: dialers,
 		Keepalive: node.Config.Node.KeepaliveTimeout, Disconnect: node.Config.Node.DisconnectTimeout,
-		OtherProtocol: t.serveOther,
+		OtherProtocol: t.serveOther, Limits: options.Limits,
 	})
 	if err != nil {
 		return nil, errors.Join(err, t.closeListeners())
 	}
 	t.SetLocation(t.Hints)
 	node.Shutdown.Add(daemon.StopAccepting, "tub listeners", func(context.Context) error { return t.closeListeners() })
-	node.Shutdown.Add(daemon.Close, "tub", t.Close)
+	node.Shutdown.Add(daemon.Drain, "tub", t.Close)
 	return t, nil
 }
 
@@ -101,7 +111,7 @@ func loadCertificate(path string) (*foolscap.Certificate, error) {
 	return certificate, nodeconf.WriteFile(path, text, privateMode)
 }
 
-func (t *Tub) listen(config *nodeconf.Config) error {
+func (t *Tub) listen(config *nodeconf.Config, limit func(net.Listener) net.Listener) error {
 	where, err := config.Listen(nodeconf.ThisHost())
 	if err != nil {
 		return err
@@ -111,6 +121,9 @@ func (t *Tub) listen(config *nodeconf.Config) error {
 		listener, err := listenAt(endpoint)
 		if err != nil {
 			return errors.Join(err, t.closeListeners())
+		}
+		if limit != nil {
+			listener = limit(listener)
 		}
 		t.listeners = append(t.listeners, listener)
 	}
@@ -139,9 +152,6 @@ func (t *Tub) closeListeners() error {
 	}
 	return errors.Join(errs...)
 }
-
-// Listening says whether the node listens at all.
-func (t *Tub) Listening() bool { return len(t.listeners) > 0 }
 
 // Addresses returns where the Tub listens.
 func (t *Tub) Addresses() []net.Addr {

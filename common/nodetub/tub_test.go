@@ -51,7 +51,7 @@ func freePort(t *testing.T) int {
 func TestTubKeepsIdentityAndNames(t *testing.T) {
 	port := freePort(t)
 	node := newNode(t, fmt.Sprintf("tub.port = tcp:%d:interface=127.0.0.1\ntub.location = tcp:127.0.0.1:%d\n", port, port))
-	tub, err := Open(node)
+	tub, err := Open(node, Options{})
 	require.NoError(t, err)
 	require.Equal(t, []string{fmt.Sprintf("tcp:127.0.0.1:%d", port)}, tub.Hints)
 	first, err := tub.RegisterFile("echo.furl", &echo{})
@@ -77,7 +77,7 @@ func TestTubKeepsIdentityAndNames(t *testing.T) {
 	require.NoError(t, node.Close())
 
 	node = open(t, node.Config.BaseDir)
-	again, err := Open(node)
+	again, err := Open(node, Options{})
 	require.NoError(t, err)
 	second, err := again.RegisterFile("echo.furl", &echo{})
 	require.NoError(t, err)
@@ -89,7 +89,7 @@ func TestTubKeepsIdentityAndNames(t *testing.T) {
 func TestOtherProtocolGetsItsConnections(t *testing.T) {
 	port := freePort(t)
 	node := newNode(t, fmt.Sprintf("tub.port = tcp:%d:interface=127.0.0.1\ntub.location = tcp:127.0.0.1:%d\n", port, port))
-	tub, err := Open(node)
+	tub, err := Open(node, Options{})
 	require.NoError(t, err)
 	got := make(chan net.Conn, 1)
 	tub.ServeOther(func(conn net.Conn) { got <- conn })

@@ -19,17 +19,17 @@ const maxKind = 16
 
 func serveAdvise(s *session, ctx context.Context, r *foolscap.Request) (banana.Value, error) {
 	a := r.Args("share_type", "storage_index", "shnum", "reason")
-	kind, err := grid.ParseShareKind(string(a.Bytes(0, 0, maxKind)))
+	kind, unknown := grid.ParseShareKind(string(a.Bytes(0, 0, maxKind)))
 	si, reason := storageIndex(a, 1), a.Bytes(3, 0, reasonCall)
 	if a.Err() != nil {
 		return nil, a.Err()
 	}
-	if err != nil {
-		return nil, err
-	}
 	n, err := shareNum(a.Value(2))
 	if err != nil {
 		return nil, err
+	}
+	if unknown != nil { // 1.20 files a report of any type; no share has it
+		return nil, nil
 	}
 	return nil, s.server.core.AdviseCorruptShare(ctx, kind, si, n, string(reason))
 }

@@ -64,6 +64,10 @@ type Config struct {
 	// names: allocate, write, close, read, get, writev, readv, add-lease. It
 	// is called concurrently.
 	Observe func(op string, took time.Duration)
+	// Count, if not nil, is told what no duration belongs to, under Tahoe's
+	// names: abort (1 for each upload dropped) and bytes_added (to immutable
+	// shares). It is called concurrently and must not call the store.
+	Count func(name string, delta int64)
 }
 
 // validate fills in what may be left out.
@@ -86,6 +90,9 @@ func (c *Config) validate() error {
 	}
 	if c.Observe == nil {
 		c.Observe = func(string, time.Duration) {}
+	}
+	if c.Count == nil {
+		c.Count = func(string, int64) {}
 	}
 	return c.Expire.validate()
 }

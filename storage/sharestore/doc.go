@@ -70,8 +70,8 @@
 // Sums, sizes, and which leases end when are kept in a bbolt file, never synced
 // while it is in use: changes are collected in memory and written out every
 // five seconds or 4,096 buckets. A mark beside the file says that it was closed
-// properly, and in which epoch; without the mark it is not even opened, but
-// made again in the background from the shares. So the index adds no sync to
+// properly, in which epoch, and what its checksum is; if one of these is not so,
+// it is not even opened, but made again in the background from the shares. So the index adds no sync to
 // any operation, and a crash costs one walk through the directories, during
 // which everything is served. It is at most 240 MiB, which is almost two
 // million shares.

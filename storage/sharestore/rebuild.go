@@ -21,6 +21,7 @@ func (s *Store) rebuildIndex(ctx context.Context) {
 	start := s.cfg.Now()
 	logged := start
 	err := s.walk(ctx, 0, func(done float64, si grid.StorageIndex) error {
+		s.indexed.Store(int32(100 * done))
 		if now := s.cfg.Now(); now.Sub(logged) >= progressInterval {
 			logged = now
 			totals, _ := s.index.sums()

@@ -11,6 +11,7 @@ import (
 // through the shares.
 type Status struct {
 	Totals        Totals
+	IndexPercent  int // how much of the index has been made; 100 once it is complete
 	Disk          sharefs.Space
 	Available     int64 // bytes; see Store.Available
 	Uploads       int   // in progress
@@ -34,11 +35,19 @@ func (s *Store) Status() (Status, error) {
 	}
 	uploads, promised := s.uploads.sum()
 	return Status{
-		Totals: s.Totals(), Disk: disk, Available: available,
+		Totals: s.Totals(), IndexPercent: s.indexPercent(), Disk: disk, Available: available,
 		Uploads: uploads, Promised: promised,
 		ReadOnly: s.cfg.ReadOnly, ReservedSpace: s.cfg.ReservedSpace, SizeLimit: s.cfg.SizeLimit,
 		LastCollect: s.collected.Load(), LastScrub: s.scrubbed.Load(),
 	}, nil
+}
+
+// indexPercent is how much of the shares the index has seen.
+func (s *Store) indexPercent() int {
+	if s.Totals().Complete {
+		return 100
+	}
+	return int(s.indexed.Load())
 }
 
 func contains(sorted []grid.ShareNum, n grid.ShareNum) bool {

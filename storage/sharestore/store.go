@@ -31,6 +31,7 @@ type Store struct {
 	// durablePrefixes are directories in shares/ whose names are durable.
 	durablePrefixes map[string]bool
 
+	indexed   atomic.Int32                  // per cent of the index that is being made
 	collected atomic.Pointer[CollectReport] // the last
 	scrubbed  atomic.Pointer[ScrubReport]
 	scrubbing sync.Mutex        // held by Scrub

@@ -176,6 +176,7 @@ func (u *upload) Close(context.Context) error {
 	if err := u.store.publish(u); err != nil {
 		return fmt.Errorf("close share: %w", diskError(err))
 	}
+	u.store.cfg.Count("bytes_added", u.size)
 	return nil
 }
 
@@ -223,6 +224,7 @@ func (u *upload) drop() {
 	u.finish()
 	u.remove() // before anybody can begin it again
 	u.store.uploads.release(u)
+	u.store.cfg.Count("abort", 1)
 }
 
 // expire aborts an upload that nobody writes to.

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -206,4 +207,22 @@ func TestLinksAreNotFollowed(t *testing.T) {
 	after, err := os.ReadFile(outside)
 	require.NoError(t, err)
 	require.Equal(t, before, after)
+}
+
+func TestCounts(t *testing.T) {
+	var mu sync.Mutex
+	counts := map[string]int64{}
+	cfg := config(sharefs.NewMem(1 << 30))
+	cfg.Count = func(name string, delta int64) {
+		mu.Lock()
+		defer mu.Unlock()
+		counts[name] += delta
+	}
+	s := open(t, cfg)
+	require.NoError(t, upload(siA, 0, "twelve bytes").run(t, s))
+	a, err := s.AllocateBuckets(t.Context(), siA, storagetest.Lease('a'), []grid.ShareNum{1}, 1000)
+	require.NoError(t, err)
+	require.NoError(t, a.Writers[1].Abort(t.Context()))
+	require.NoError(t, a.Writers[1].Abort(t.Context()), "counts once")
+	require.Equal(t, map[string]int64{"bytes_added": 12, "abort": 1}, counts)
 }
