@@ -28,6 +28,8 @@ type Server struct {
 	Version grid.ServerVersion
 	// Local says that calls do not leave this process.
 	Local bool
+	// Health is where users of the server record how it does; nil for none.
+	Health *Health
 }
 
 // Servers gives the servers that are connected. Implementations are safe for
