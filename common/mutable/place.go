@@ -1,0 +1,38 @@
+package mutable
+
+import (
+	"slices"
+
+	"github.com/besn0847/arm-tahoe/common/broker"
+	"github.com/besn0847/arm-tahoe/common/grid"
+)
+
+// homeless returns new shares for the numbers that no server has, if nobody can
+// have them: see complete. Otherwise their holders are thought to come back, and
+// a second holder of a share would make two majorities possible. 1.20 places
+// them whenever it does not find them (mutable/publish.py update_goal).
+func (f *File) homeless(m *ServerMap, n int) []*Share {
+	if !m.complete() {
+		return nil
+	}
+	load := make(map[grid.ServerID]int)
+	for _, s := range m.shares {
+		load[s.Server.ID]++
+	}
+	return place(m.missing(n), f.client.cfg.Servers.Uploadable(f.shared.si), load)
+}
+
+// place gives shares to servers: those with the fewest come first, then the
+// permuted order decides. load is what they have, and changed.
+func place(nums []int, servers []*broker.Server, load map[grid.ServerID]int) []*Share {
+	if len(servers) == 0 {
+		return nil
+	}
+	var shares []*Share
+	for _, num := range nums {
+		server := slices.MinFunc(servers, func(a, b *broker.Server) int { return load[a.ID] - load[b.ID] })
+		load[server.ID]++
+		shares = append(shares, &Share{Server: server, Num: num})
+	}
+	return shares
+}
