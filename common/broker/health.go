@@ -25,6 +25,7 @@ type Health struct {
 	observed bool
 	failures int // in a row
 	lastErr  time.Time
+	suspect  func() // called when requests fail; may be nil
 }
 
 // Observe records that a request with so many bytes of share data, in either
@@ -58,9 +59,30 @@ func (h *Health) Fail(now time.Time) {
 		return
 	}
 	h.mu.Lock()
-	defer h.mu.Unlock()
 	h.failures++
 	h.lastErr = now
+	suspect := h.suspect
+	if h.failures < suspectAfter {
+		suspect = nil
+	}
+	h.mu.Unlock()
+	if suspect != nil {
+		suspect()
+	}
+}
+
+// setSuspect sets what is called when requests fail.
+func (h *Health) setSuspect(f func()) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.suspect = f
+}
+
+// known says whether there were any observations.
+func (h *Health) known() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.observed
 }
 
 // Expect returns how long a request with so many bytes should take, and how far

@@ -1,9 +1,3 @@
-// Package broker knows the storage servers of the grid: those that were
-// announced or are configured, which of them are connected, and in which order
-// they are asked about a file.
-//
-// It belongs to layer L3 (client engine). What is stored where is decided by
-// packages placement, upload, download and mutable.
 package broker
 
 import (

@@ -3,7 +3,7 @@ package download
 import "github.com/besn0847/arm-tahoe/common/immutable"
 
 // buffer returns a buffer for the block of a segment. The segment size is known.
-func (f *File) buffer(seg int64) []byte {
+func (f *file) buffer(seg int64) []byte {
 	segs, _ := f.v.Segments()
 	size := segs.BlockSizeOf(seg)
 	f.mu.Lock()
@@ -17,14 +17,14 @@ func (f *File) buffer(seg int64) []byte {
 }
 
 // recycle takes a buffer back.
-func (f *File) recycle(b []byte) {
+func (f *file) recycle(b []byte) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.recycleLocked(b)
 }
 
 // recycleLocked takes a buffer back; nil is none. The mutex is held.
-func (f *File) recycleLocked(b []byte) {
+func (f *file) recycleLocked(b []byte) {
 	if b == nil {
 		return
 	}
@@ -34,7 +34,7 @@ func (f *File) recycleLocked(b []byte) {
 }
 
 // decoder returns a decoder that nobody uses.
-func (f *File) decoder() (*immutable.SegmentDecoder, error) {
+func (f *file) decoder() (*immutable.SegmentDecoder, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if n := len(f.decoders); n > 0 {
@@ -46,7 +46,7 @@ func (f *File) decoder() (*immutable.SegmentDecoder, error) {
 }
 
 // giveDecoderLocked takes a decoder back. The mutex is held.
-func (f *File) giveDecoderLocked(d *immutable.SegmentDecoder) {
+func (f *file) giveDecoderLocked(d *immutable.SegmentDecoder) {
 	if len(f.decoders) <= MaxAhead {
 		f.decoders = append(f.decoders, d)
 	}

@@ -124,13 +124,13 @@ func TestCorruptions(t *testing.T) {
 						}
 					}
 					damage(0, 4)
-					f, err := New(g, nil).Open(c)
+					f, err := newDownloader(t, g).Open(c)
 					require.NoError(t, err)
 					requireGet(t, f, data)
 					f.Close()
 
 					damage(4, 6)
-					f, err = New(g, nil).Open(c)
+					f, err = newDownloader(t, g).Open(c)
 					require.NoError(t, err)
 					got, err := get(t, f)
 					f.Close()

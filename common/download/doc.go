@@ -6,8 +6,9 @@
 //
 // A [File] asks servers what they hold in the permuted order, those in this
 // process first, several at a time, and no more when it knows enough shares. It
-// remembers them for all ranges that are read later, and asks more servers, or
-// all of them again, when shares turn out to be missing or bad.
+// remembers them for all ranges that are read later, also when the file is closed
+// and opened again soon, and asks more servers, or all of them again, when shares
+// turn out to be missing or bad.
 //
 // # Reading
 //

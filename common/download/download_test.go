@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/besn0847/arm-tahoe/common/broker"
 	"github.com/besn0847/arm-tahoe/common/grid"
 	"github.com/besn0847/arm-tahoe/common/gridtest"
 	"github.com/besn0847/arm-tahoe/common/immutable"
@@ -47,9 +48,15 @@ func put(t testing.TB, g *gridtest.Grid, k, n int, maxSegment int64, data []byte
 	return c.(uri.CHK)
 }
 
+func newDownloader(t testing.TB, servers broker.Servers) *Downloader {
+	d := New(servers, nil)
+	t.Cleanup(d.Close)
+	return d
+}
+
 func open(t testing.TB, g *gridtest.Grid, c uri.CHK) *File {
 	t.Helper()
-	f, err := New(g, nil).Open(c)
+	f, err := newDownloader(t, g).Open(c)
 	require.NoError(t, err)
 	t.Cleanup(f.Close)
 	return f
@@ -144,7 +151,7 @@ func TestCiphertext(t *testing.T) {
 	g := gridtest.New(t, 3)
 	data := randomBytes(100_000, 3)
 	c := put(t, g, 2, 3, 30_000, data)
-	f, err := New(g, nil).OpenCiphertext(c.Verify())
+	f, err := newDownloader(t, g).OpenCiphertext(c.Verify())
 	require.NoError(t, err)
 	defer f.Close()
 	got, err := get(t, f)
@@ -166,7 +173,7 @@ func TestBadArguments(t *testing.T) {
 		_, err = f.WriteRange(t.Context(), io.Discard, offset, 1)
 		require.ErrorAs(t, err, &outside)
 	}
-	_, err := New(g, nil).Open(uri.CHK{Key: secret.NewImmutableKey([16]byte{}), K: 3, N: 2, Size: 100})
+	_, err := newDownloader(t, g).Open(uri.CHK{Key: secret.NewImmutableKey([16]byte{}), K: 3, N: 2, Size: 100})
 	require.Error(t, err)
 	f.Close()
 	_, err = f.ReadAt(t.Context(), make([]byte, 1), 0)
@@ -272,7 +279,7 @@ func TestFaults(t *testing.T) {
 					for _, s := range g.In(si(chk))[:c.broken] {
 						row.fault(s)
 					}
-					f, err := New(g, nil).Open(chk)
+					f, err := newDownloader(t, g).Open(chk)
 					require.NoError(t, err)
 					start := time.Now()
 					requireGet(t, f, data)
@@ -297,7 +304,7 @@ func TestNotEnoughShares(t *testing.T) {
 		g := gridtest.New(t, 4)
 		data := randomBytes(1_000_000, 8)
 		c := put(t, g, 3, 4, 10_000, data)
-		f, err := New(g, nil).Open(c)
+		f, err := newDownloader(t, g).Open(c)
 		require.NoError(t, err)
 		defer f.Close()
 		requireGet(t, f, data)
@@ -340,7 +347,7 @@ func TestCancelAndClose(t *testing.T) {
 			for _, s := range g.Servers {
 				s.OnCall(gridtest.Hang(op))
 			}
-			f, err := New(g, nil).Open(c)
+			f, err := newDownloader(t, g).Open(c)
 			require.NoError(t, err)
 			ctx, cancel := context.WithCancelCause(t.Context())
 			time.AfterFunc(time.Second, func() { cancel(enough) })
@@ -354,7 +361,7 @@ func TestCancelAndClose(t *testing.T) {
 			for _, s := range g.Servers {
 				s.OnCall(nil)
 			}
-			f, err = New(g, nil).Open(c)
+			f, err = newDownloader(t, g).Open(c)
 			require.NoError(t, err)
 			requireGet(t, f, data)
 			f.Close()
@@ -428,7 +435,7 @@ func TestMemoryBound(t *testing.T) {
 	g := gridtest.New(t, 3)
 	data := randomBytes(12<<20, 12)
 	c := put(t, g, 1, 3, 2<<20, data)
-	d := New(g, nil)
+	d := newDownloader(t, g)
 	var reading, most, mostAhead atomic.Int64
 	for _, s := range g.Servers {
 		s.OnCall(func(_ context.Context, call gridtest.Call) error {
@@ -471,4 +478,80 @@ type slowWriter struct{}
 func (slowWriter) Write(p []byte) (int, error) {
 	time.Sleep(time.Millisecond)
 	return len(p), nil
+}
+
+// TestKept: what was found out about a file serves the next who opens it, for a
+// while and for so many files.
+func TestKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := gridtest.New(t, 3)
+		d := newDownloader(t, g)
+		gets := func() (n int) {
+			for _, s := range g.Servers {
+				n += s.Calls(gridtest.Get)
+			}
+			return n
+		}
+		read := func(c uri.CHK, data []byte) {
+			t.Helper()
+			f, err := d.Open(c)
+			require.NoError(t, err)
+			requireGet(t, f, data)
+			f.Close()
+			f.Close()
+			_, err = f.ReadAt(t.Context(), make([]byte, 1), 0)
+			require.ErrorIs(t, err, ErrClosed)
+		}
+		data := randomBytes(500_000, 1)
+		c := put(t, g, 1, 3, 100_000, data)
+		read(c, data)
+		first := gets()
+		read(c, data)
+		require.Equal(t, first, gets())
+		require.Zero(t, d.ahead.Load())
+
+		// The ciphertext is another file.
+		f, err := d.OpenCiphertext(c.Verify())
+		require.NoError(t, err)
+		got, err := get(t, f)
+		require.NoError(t, err)
+		require.False(t, bytes.Equal(data, got))
+		f.Close()
+
+		// Two have it open, one closes it.
+		one, err := d.Open(c)
+		require.NoError(t, err)
+		two, err := d.Open(c)
+		require.NoError(t, err)
+		one.Close()
+		requireGet(t, two, data)
+		two.Close()
+
+		before := gets()
+		for i := range uint64(MaxKept + 3) {
+			other := randomBytes(100, i)
+			read(put(t, g, 1, 3, 100_000, other), other)
+		}
+		require.Len(t, d.kept, MaxKept)
+		require.Len(t, d.open, MaxKept)
+		before = gets()
+		read(c, data)
+		require.Greater(t, gets(), before)
+
+		time.Sleep(keepTime + time.Second)
+		before = gets()
+		read(c, data)
+		require.Greater(t, gets(), before)
+		require.Len(t, d.kept, 1)
+
+		// What could not be found is not remembered.
+		missing := c
+		missing.UEBHash[0] ^= 1
+		f, err = d.Open(missing)
+		require.NoError(t, err)
+		_, err = get(t, f)
+		require.Error(t, err)
+		f.Close()
+		require.Len(t, d.open, 1)
+	})
 }

@@ -6,19 +6,26 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"time"
 
 	"github.com/besn0847/arm-tahoe/common/grid"
 	"github.com/besn0847/arm-tahoe/common/immutable"
 )
 
-// File is an immutable file on the grid. Safe for concurrent use.
-type File struct {
+// file is what all who have a File open share.
+type file struct {
 	d       *Downloader
 	v       *immutable.Verifier
 	decrypt func(p []byte, offset int64)
-	ctx     context.Context // of all that goes on for the file, until Close
+	ctx     context.Context // of all that goes on for the file, until it is shut
 	cancel  context.CancelFunc
 	wg      sync.WaitGroup
+	key     fileKey
+
+	// Guarded by the mutex of the downloader, which is locked before that of the
+	// file.
+	users     int
+	keptSince time.Time
 
 	mu       sync.Mutex // guards all below
 	closed   bool
@@ -31,8 +38,8 @@ type File struct {
 	reading  window // of ReadAt
 }
 
-func newFile(d *Downloader, v *immutable.Verifier, decrypt func([]byte, int64)) *File {
-	f := &File{
+func newFile(d *Downloader, v *immutable.Verifier, decrypt func([]byte, int64)) *file {
+	f := &file{
 		d: d, v: v, decrypt: decrypt,
 		busy: make(map[grid.ServerID]int), pieces: make(map[int64]*piece),
 	}
@@ -43,11 +50,11 @@ func newFile(d *Downloader, v *immutable.Verifier, decrypt func([]byte, int64)) 
 }
 
 // Size returns the file's size in bytes.
-func (f *File) Size() int64 { return f.v.Cap().Size }
+func (f *file) Size() int64 { return f.v.Cap().Size }
 
-// Close ends what goes on for the file, and waits for it. Reads in progress fail
+// shut ends what goes on for the file, and waits for it. Reads in progress fail
 // with ErrClosed.
-func (f *File) Close() {
+func (f *file) shut() {
 	f.mu.Lock()
 	if !f.closed {
 		f.closed = true
@@ -64,10 +71,14 @@ func (f *File) Close() {
 }
 
 // Rest lets go of the segments that ReadAt keeps for the next call. What is known
-// about shares stays: it is for whoever keeps a file for later.
-func (f *File) Rest() {
+// about shares stays. It is for whoever keeps a file open for later.
+func (f *file) Rest() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.restLocked()
+}
+
+func (f *file) restLocked() {
 	f.reading.drop()
 	f.trim(0)
 	f.buffers, f.decoders = nil, nil
@@ -76,14 +87,19 @@ func (f *File) Rest() {
 	}
 }
 
-// ReadAt reads len(p) bytes from offset on, fewer with io.EOF where the file
-// ends. All bytes in p[:n] were proven. It may be called concurrently; calls for
-// places that follow each other let it fetch ahead.
-//
-// Errors: an [*immutable.RangeError] for an offset below 0 or above the size,
-// [*NotEnoughSharesError], [*immutable.BadUEBError],
-// [*immutable.BadCiphertextHashError], ErrClosed, that of ctx.
-func (f *File) ReadAt(ctx context.Context, p []byte, offset int64) (n int, err error) {
+// worthKeeping lets go of segments as Rest does, and says whether what is known
+// about the file is worth keeping for the next who opens it: nobody is reading, and
+// shares were found.
+func (f *file) worthKeeping() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.restLocked()
+	_, opened := f.v.Segments()
+	return opened && !f.closed && len(f.pieces) == 0
+}
+
+// readAt is File.ReadAt.
+func (f *file) readAt(ctx context.Context, p []byte, offset int64) (n int, err error) {
 	if err := f.check(offset); err != nil {
 		return 0, err
 	}
@@ -100,7 +116,7 @@ func (f *File) ReadAt(ctx context.Context, p []byte, offset int64) (n int, err e
 	return n, nil
 }
 
-func (f *File) check(offset int64) error {
+func (f *file) check(offset int64) error {
 	if offset < 0 || offset > f.Size() {
 		return &immutable.RangeError{What: "offset", Value: offset, End: f.Size()}
 	}
@@ -108,7 +124,7 @@ func (f *File) check(offset int64) error {
 }
 
 // readSome reads from one segment.
-func (f *File) readSome(ctx context.Context, p []byte, offset int64) (int, error) {
+func (f *file) readSome(ctx context.Context, p []byte, offset int64) (int, error) {
 	segSize, err := f.segmentSize(ctx, offset)
 	if err != nil {
 		return 0, err
@@ -129,11 +145,8 @@ func (f *File) readSome(ctx context.Context, p []byte, offset int64) (int, error
 	return copy(p, data[offset%segSize:]), nil
 }
 
-// WriteRange writes length bytes from offset on to w, fewer if the file ends
-// before; a negative length means to the end. Each segment is written as soon as
-// it is proven. It returns how many bytes were written. The error is that of w or
-// of ReadAt, but never io.EOF.
-func (f *File) WriteRange(ctx context.Context, w io.Writer, offset, length int64) (written int64, err error) {
+// writeRange is File.WriteRange.
+func (f *file) writeRange(ctx context.Context, w io.Writer, offset, length int64) (written int64, err error) {
 	if err := f.check(offset); err != nil {
 		return 0, err
 	}
@@ -169,7 +182,7 @@ func (f *File) WriteRange(ctx context.Context, w io.Writer, offset, length int64
 }
 
 // lastSegment is the number of the last segment. The segment size must be known.
-func (f *File) lastSegment() int64 {
+func (f *file) lastSegment() int64 {
 	segs, _ := f.v.Segments()
 	return segs.NumSegments - 1
 }
@@ -177,7 +190,7 @@ func (f *File) lastSegment() int64 {
 // segmentSize returns the size of segments. Before a share was opened nobody knows;
 // then it has the segment fetched that offset is in if the file was encoded as
 // usual.
-func (f *File) segmentSize(ctx context.Context, offset int64) (int64, error) {
+func (f *file) segmentSize(ctx context.Context, offset int64) (int64, error) {
 	if segs, ok := f.v.Segments(); ok {
 		return segs.SegmentSize, nil
 	}

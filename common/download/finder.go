@@ -25,7 +25,7 @@ const (
 
 // finder locates the shares of a file. It is guarded by the mutex of the file.
 type finder struct {
-	file     *File
+	file     *file
 	asked    map[*broker.Server]bool
 	failed   int // of those
 	queries  []*query
@@ -42,7 +42,7 @@ type query struct {
 	late    bool
 }
 
-func newFinder(f *File) *finder {
+func newFinder(f *file) *finder {
 	return &finder{
 		file: f, asked: make(map[*broker.Server]bool), known: make(map[place]faults), changed: make(chan struct{}),
 	}
@@ -159,7 +159,7 @@ func (fi *finder) again() {
 }
 
 // servers returns all servers in the order in which they are asked.
-func (f *File) servers() []*broker.Server {
+func (f *file) servers() []*broker.Server {
 	list := slices.Clone(f.d.servers.Permuted(f.v.Cap().SI))
 	slices.SortStableFunc(list, func(a, b *broker.Server) int {
 		switch {

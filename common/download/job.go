@@ -11,7 +11,7 @@ import (
 // job fetches one segment. It belongs to one goroutine, but for what is said to be
 // guarded by the mutex of the file.
 type job struct {
-	f      *File
+	f      *file
 	seg    int64
 	epoch  int // of the finder, at the beginning
 	active []*request
@@ -34,7 +34,7 @@ type request struct {
 
 // fetch returns the plaintext of a segment, in a buffer that free gives back,
 // which is called with the mutex of the file held.
-func (f *File) fetch(ctx context.Context, seg int64) (data []byte, free func(), err error) {
+func (f *file) fetch(ctx context.Context, seg int64) (data []byte, free func(), err error) {
 	j := &job{f: f, seg: seg, tried: make(map[*share]bool), news: make(chan *request)}
 	f.mu.Lock()
 	j.epoch = f.finder.epoch

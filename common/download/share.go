@@ -35,7 +35,7 @@ type place struct {
 
 // share is a share on a server.
 type share struct {
-	file   *File
+	file   *file
 	server *broker.Server
 	num    grid.ShareNum
 	reader grid.BucketReader
@@ -48,7 +48,7 @@ type share struct {
 	source  *source
 }
 
-func newShare(f *File, s *broker.Server, n grid.ShareNum, r grid.BucketReader) *share {
+func newShare(f *file, s *broker.Server, n grid.ShareNum, r grid.BucketReader) *share {
 	return &share{
 		file: f, server: s, num: n, reader: r,
 		faults: f.finder.known[place{s.ID, n}], opening: make(chan struct{}, 1),
@@ -104,7 +104,7 @@ func (sh *share) readBlock(ctx context.Context, seg int64, block func() []byte) 
 
 // blame draws conclusions from the error of a share. It returns an error if others
 // would not help. The mutex of the file is held.
-func (f *File) blame(sh *share, err error) error {
+func (f *file) blame(sh *share, err error) error {
 	var corrupt *immutable.CorruptShareError
 	var read *immutable.ReadError
 	switch {
@@ -130,7 +130,7 @@ func (f *File) blame(sh *share, err error) error {
 }
 
 // advise tells the server that a share is corrupt, once.
-func (f *File) advise(sh *share, reason error) {
+func (f *file) advise(sh *share, reason error) {
 	if sh.advised || f.closed {
 		return
 	}

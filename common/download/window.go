@@ -22,7 +22,7 @@ type piece struct {
 // piece returns a segment, pinned. If it is not there it is fetched; where that is
 // only to be ahead, must is false, and it is nil if there is no memory. The mutex
 // is held, and the file is not closed.
-func (f *File) piece(seg int64, must bool) *piece {
+func (f *file) piece(seg int64, must bool) *piece {
 	if pc := f.pieces[seg]; pc != nil {
 		if pc.pins == 0 {
 			f.unidle(pc)
@@ -46,7 +46,7 @@ func (f *File) piece(seg int64, must bool) *piece {
 	return pc
 }
 
-func (f *File) unidle(pc *piece) {
+func (f *file) unidle(pc *piece) {
 	for i, other := range f.idle {
 		if other == pc {
 			f.idle = append(f.idle[:i], f.idle[i+1:]...)
@@ -56,7 +56,7 @@ func (f *File) unidle(pc *piece) {
 }
 
 // fill fetches the piece.
-func (f *File) fill(ctx context.Context, pc *piece) {
+func (f *file) fill(ctx context.Context, pc *piece) {
 	defer pc.cancel()
 	data, free, err := f.fetch(ctx, pc.seg)
 	f.mu.Lock()
@@ -72,7 +72,7 @@ func (f *File) fill(ctx context.Context, pc *piece) {
 }
 
 // discard gives back what the piece holds. It is done, and nobody has it.
-func (f *File) discard(pc *piece) {
+func (f *file) discard(pc *piece) {
 	if f.pieces[pc.seg] == pc {
 		delete(f.pieces, pc.seg)
 	}
@@ -85,13 +85,13 @@ func (f *File) discard(pc *piece) {
 	pc.data = nil
 }
 
-func (f *File) unpin(pc *piece) {
+func (f *file) unpin(pc *piece) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.unpinLocked(pc)
 }
 
-func (f *File) unpinLocked(pc *piece) {
+func (f *file) unpinLocked(pc *piece) {
 	if pc.pins--; pc.pins > 0 {
 		return
 	}
@@ -112,7 +112,7 @@ func (f *File) unpinLocked(pc *piece) {
 }
 
 // trim keeps only so many segments that nobody reads.
-func (f *File) trim(keep int) {
+func (f *file) trim(keep int) {
 	for len(f.idle) > keep {
 		f.discard(f.idle[0])
 		f.idle = f.idle[1:]
@@ -120,7 +120,7 @@ func (f *File) trim(keep int) {
 }
 
 // wait waits for a piece, which the caller has pinned.
-func (f *File) wait(ctx context.Context, pc *piece) ([]byte, error) {
+func (f *file) wait(ctx context.Context, pc *piece) ([]byte, error) {
 	select {
 	case <-pc.done:
 		if pc.err != nil && f.ctx.Err() != nil {
@@ -137,7 +137,7 @@ func (f *File) wait(ctx context.Context, pc *piece) ([]byte, error) {
 // window is the segments that a reader has and those ahead of it. It is guarded by
 // the mutex of the file.
 type window struct {
-	f      *File
+	f      *file
 	pinned []*piece
 	next   int64 // what is read if reading goes on in order
 	ahead  int

@@ -104,6 +104,7 @@ func (c *candidate) ask(ctx context.Context, call func(context.Context) answer) 
 		return a
 	case <-timer.C:
 		close(gone)
+		c.server.Health.Fail(time.Now())
 		return answer{err: errTooSlow}
 	case <-ctx.Done():
 		close(gone)
