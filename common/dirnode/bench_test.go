@@ -8,8 +8,7 @@ import (
 
 	"github.com/besn0847/arm-tahoe/common/dirformat"
 	"github.com/besn0847/arm-tahoe/common/dirnode"
-	"github.com/besn0847/arm-tahoe/common/dirnode/edit"
-	"github.com/besn0847/arm-tahoe/common/mutable/mutabletest"
+	"github.com/besn0847/arm-tahoe/common/storagetest/mutabletest"
 	"github.com/besn0847/arm-tahoe/common/uri"
 )
 
@@ -27,7 +26,7 @@ func BenchmarkAddToThousand(b *testing.B) {
 	for b.Loop() {
 		require.NoError(b, d.Link(b.Context(), "new", file("x"), nil, dirformat.Nothing))
 		b.StopTimer()
-		_, err := d.Unlink(b.Context(), edit.Unlink{Name: "new"})
+		_, err := d.Unlink(b.Context(), dirnode.Unlink{Name: "new"})
 		require.NoError(b, err)
 		b.StartTimer()
 	}

@@ -6,40 +6,39 @@ import (
 	"errors"
 
 	"github.com/besn0847/arm-tahoe/common/dirformat"
-	"github.com/besn0847/arm-tahoe/common/dirnode/edit"
 	"github.com/besn0847/arm-tahoe/common/mutable"
 	"github.com/besn0847/arm-tahoe/common/mutablelayout"
 )
 
 // Do applies one operation to the directory and returns what became of it, once
 // that counts. If ctx ends before, the operation may be carried out or not.
-func (d *Directory) Do(ctx context.Context, o edit.Operation) (edit.Result, error) {
+func (d *Directory) Do(ctx context.Context, o Operation) (Result, error) {
 	if !d.Writable() {
-		return edit.Result{}, ErrNotWritable
+		return Result{}, ErrNotWritable
 	}
 	if err := ctx.Err(); err != nil {
-		return edit.Result{}, err
+		return Result{}, err
 	}
-	w := &waiter{ctx: ctx, edit: edit.New(o, d.client.cfg.Now()), done: make(chan struct{})}
+	w := &waiter{ctx: ctx, edit: NewEdit(o, d.client.cfg.Now()), done: make(chan struct{})}
 	if err := d.enqueue(w); err != nil {
-		return edit.Result{}, err
+		return Result{}, err
 	}
 	select {
 	case <-w.done:
 		if w.err != nil {
-			return edit.Result{}, w.err
+			return Result{}, w.err
 		}
 		r := w.edit.Result()
 		return r, r.Err
 	case <-ctx.Done():
-		return edit.Result{}, ctx.Err()
+		return Result{}, ctx.Err()
 	}
 }
 
 // waiter is an edit somebody waits for. err is set before done is closed.
 type waiter struct {
 	ctx  context.Context // of the caller: nobody begins with an edit that is not wanted any more
-	edit *edit.Edit
+	edit *Edit
 	done chan struct{}
 	err  error
 }
@@ -74,7 +73,7 @@ func (d *Directory) work() {
 // publisher publishes one batch of edits.
 type publisher struct {
 	dir     *Directory
-	batch   edit.Batch
+	batch   Batch
 	waiters []*waiter
 	table   *dirformat.Table // what the last evaluation came to
 }

@@ -84,6 +84,9 @@ func (c *Client) CreateImmutable(ctx context.Context, children []Initial) (*Dire
 	}
 	file := uri.Cap(uri.NewLiteral(data))
 	if len(data) > uri.MaxLiteralSize {
+		if c.cfg.Files == nil {
+			return nil, errNoFiles
+		}
 		if file, err = c.cfg.Files.PutImmutable(ctx, data); err != nil {
 			return nil, err
 		}

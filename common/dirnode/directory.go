@@ -88,7 +88,7 @@ func (d *Directory) List(ctx context.Context) (*Listing, error) {
 
 // maxReads bounds how often a directory is read again because its version has
 // gone meanwhile.
-const maxReads = 4
+const maxReads = 12
 
 // table returns the table of a version, which must not be changed.
 func (d *Directory) table(ctx context.Context, s *mutable.Snapshot) (*dirformat.Table, error) {
@@ -126,6 +126,9 @@ func (d *Directory) listImmutable(ctx context.Context) (*Listing, error) {
 func (d *Directory) readImmutable(ctx context.Context) ([]byte, error) {
 	if literal, ok := d.cap.File().(uri.Literal); ok {
 		return literal.Data.Reveal(), nil
+	}
+	if d.client.cfg.Files == nil {
+		return nil, errNoFiles
 	}
 	return d.client.cfg.Files.ReadAll(ctx, d.cap.File(), dirformat.MaxTableSize)
 }

@@ -13,12 +13,11 @@ import (
 
 	"github.com/besn0847/arm-tahoe/common/dirformat"
 	"github.com/besn0847/arm-tahoe/common/dirnode"
-	"github.com/besn0847/arm-tahoe/common/dirnode/edit"
 	"github.com/besn0847/arm-tahoe/common/grid"
 	"github.com/besn0847/arm-tahoe/common/mutable"
-	"github.com/besn0847/arm-tahoe/common/mutable/mutabletest"
 	"github.com/besn0847/arm-tahoe/common/rsakey"
 	"github.com/besn0847/arm-tahoe/common/secret"
+	"github.com/besn0847/arm-tahoe/common/storagetest/mutabletest"
 	"github.com/besn0847/arm-tahoe/common/taggedhash"
 	"github.com/besn0847/arm-tahoe/common/uri"
 )
@@ -151,7 +150,7 @@ func testDirectory(t *testing.T, layout uri.Layout) {
 	require.Equal(t, []string{"inner", "moved"}, names(t, g, sub))
 	require.ErrorAs(t, sub.Move(ctx, "none", root, "x", dirformat.Anything), new(*dirformat.NotFoundError))
 
-	require.NoError(t, sub.SetChildren(ctx, edit.Link{Name: "a", Child: file("a")}, edit.Link{Name: "b", Child: file("b")}))
+	require.NoError(t, sub.SetChildren(ctx, dirnode.Link{Name: "a", Child: file("a")}, dirnode.Link{Name: "b", Child: file("b")}))
 	require.Equal(t, []string{"a", "b", "inner", "moved"}, names(t, g, sub))
 	m, err := dirformat.ParseMetadata([]byte(`{"k": "v"}`))
 	require.NoError(t, err)
@@ -161,14 +160,14 @@ func testDirectory(t *testing.T, layout uri.Layout) {
 	require.NoError(t, err)
 	require.Equal(t, `{"k": "v", "tahoe": {"linkcrtime": 1000.0, "linkmotime": 2000.0}}`, string(entry.Metadata().Append(nil)))
 
-	_, err = root.Unlink(ctx, edit.Unlink{Name: "sub", MustBeFile: true})
-	require.ErrorAs(t, err, new(*edit.WrongTypeError))
-	old, err := root.Unlink(ctx, edit.Unlink{Name: "sub"})
+	_, err = root.Unlink(ctx, dirnode.Unlink{Name: "sub", MustBeFile: true})
+	require.ErrorAs(t, err, new(*dirnode.WrongTypeError))
+	old, err := root.Unlink(ctx, dirnode.Unlink{Name: "sub"})
 	require.NoError(t, err)
 	require.Equal(t, sub.Cap().Text(), old.Child().WriteText())
-	_, err = root.Unlink(ctx, edit.Unlink{Name: "sub"})
+	_, err = root.Unlink(ctx, dirnode.Unlink{Name: "sub"})
 	require.ErrorAs(t, err, new(*dirformat.NotFoundError))
-	old, err = root.Unlink(ctx, edit.Unlink{Name: "sub", MayBeMissing: true})
+	old, err = root.Unlink(ctx, dirnode.Unlink{Name: "sub", MayBeMissing: true})
 	require.NoError(t, err)
 	require.Empty(t, old.Name())
 }

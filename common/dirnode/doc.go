@@ -15,7 +15,7 @@
 //
 // # Writing
 //
-// A change is an edit.Edit, made when its request arrives. Edits that wait for
+// A change is an Edit, made when its request arrives. Edits that wait for
 // the same directory go into one version, whose base is the version known here:
 // if somebody else was faster, servers refuse, and the edits are evaluated on the
 // newer version. A change returns when the version that carries it counts, by the

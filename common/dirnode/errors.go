@@ -14,6 +14,9 @@ var ErrNotWritable = errors.New("directory is read-only with this cap")
 // ErrBusy says that too many edits wait for the directory.
 var ErrBusy = errors.New("too many changes wait for the directory; try again later")
 
+// errNoFiles is the error of clients without Config.Files.
+var errNoFiles = errors.New("immutable directories are not available here: no immutable files configured")
+
 // A KindError says that a cap is not that of a directory that can be read.
 type KindError struct {
 	Kind uri.Kind

@@ -4,33 +4,32 @@ import (
 	"context"
 
 	"github.com/besn0847/arm-tahoe/common/dirformat"
-	"github.com/besn0847/arm-tahoe/common/dirnode/edit"
 	"github.com/besn0847/arm-tahoe/common/uri"
 )
 
 // Link attaches a child (set_node, set_uri). Given metadata replace those the name
 // had, nil keeps them.
 func (d *Directory) Link(ctx context.Context, name string, child uri.Child, m *dirformat.Metadata, overwrite dirformat.Overwrite) error {
-	_, err := d.Do(ctx, edit.Link{Name: name, Child: child, Metadata: m, Overwrite: overwrite})
+	_, err := d.Do(ctx, Link{Name: name, Child: child, Metadata: m, Overwrite: overwrite})
 	return err
 }
 
 // SetChildren attaches several children, all or none of them (set_children).
-func (d *Directory) SetChildren(ctx context.Context, children ...edit.Link) error {
-	_, err := d.Do(ctx, edit.SetChildren(children))
+func (d *Directory) SetChildren(ctx context.Context, children ...Link) error {
+	_, err := d.Do(ctx, SetChildren(children))
 	return err
 }
 
 // Unlink removes a child and returns it (delete). Without an entry of the name,
 // where that is allowed, it returns the zero Entry.
-func (d *Directory) Unlink(ctx context.Context, what edit.Unlink) (dirformat.Entry, error) {
+func (d *Directory) Unlink(ctx context.Context, what Unlink) (dirformat.Entry, error) {
 	r, err := d.Do(ctx, what)
 	return r.Old, err
 }
 
 // SetMetadata replaces the metadata of a child (set_metadata_for).
 func (d *Directory) SetMetadata(ctx context.Context, name string, m dirformat.Metadata) error {
-	_, err := d.Do(ctx, edit.SetMetadata{Name: name, Metadata: m})
+	_, err := d.Do(ctx, SetMetadata{Name: name, Metadata: m})
 	return err
 }
 
@@ -43,7 +42,7 @@ func (d *Directory) Move(ctx context.Context, from string, to *Directory, name s
 		return ErrNotWritable
 	}
 	if uri.Equal(d.cap, to.cap) {
-		_, err := d.Do(ctx, edit.Rename{From: from, To: name, Overwrite: overwrite})
+		_, err := d.Do(ctx, Rename{From: from, To: name, Overwrite: overwrite})
 		return err
 	}
 	entry, err := d.Walk(ctx, from)
@@ -54,7 +53,7 @@ func (d *Directory) Move(ctx context.Context, from string, to *Directory, name s
 	if err := to.Link(ctx, name, entry.Child(), &metadata, overwrite); err != nil {
 		return err
 	}
-	_, err = d.Do(ctx, edit.Unlink{Name: from, Only: &entry})
+	_, err = d.Do(ctx, Unlink{Name: from, Only: &entry})
 	return err
 }
 

@@ -14,8 +14,7 @@ import (
 
 	"github.com/besn0847/arm-tahoe/common/dirformat"
 	"github.com/besn0847/arm-tahoe/common/dirnode"
-	"github.com/besn0847/arm-tahoe/common/dirnode/edit"
-	"github.com/besn0847/arm-tahoe/common/mutable/mutabletest"
+	"github.com/besn0847/arm-tahoe/common/storagetest/mutabletest"
 	"github.com/besn0847/arm-tahoe/common/uri"
 )
 
@@ -56,7 +55,7 @@ func (m *model) work(t *testing.T, d *dirnode.Directory, who, steps int, seed ui
 			}
 		default:
 			old := known[random.IntN(len(known))]
-			_, err = d.Unlink(t.Context(), edit.Unlink{Name: old})
+			_, err = d.Unlink(t.Context(), dirnode.Unlink{Name: old})
 			delete(m.sure, old)
 			if err != nil {
 				m.unsure[old] = true

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/besn0847/arm-tahoe/common/mutable"
-	"github.com/besn0847/arm-tahoe/common/mutable/mutabletest"
+	"github.com/besn0847/arm-tahoe/common/storagetest/mutabletest"
 	"github.com/besn0847/arm-tahoe/common/uri"
 )
 

@@ -18,29 +18,21 @@ func (f *File) unchanged(ctx context.Context, m *ServerMap) bool {
 	if err != nil || !d.Alone {
 		return false
 	}
-	groups := onServers(m.shares)
-	replies := make(chan reply, len(groups))
-	asked := 0
-	for server, shares := range groups {
+	var servers []*broker.Server
+	for server, shares := range onServers(m.shares) {
 		if !shares[0].lost {
-			asked++
-			f.client.stragglers.Go(func() { replies <- f.glance(ctx, server, m.on(server)) })
+			servers = append(servers, server)
 		}
 	}
-	agreed := make(map[grid.ServerID]bool)
-	for range asked {
-		r := <-replies
-		if r.changed {
-			return false
-		}
-		if r.err == nil {
-			agreed[r.server.ID] = true
-		}
-		if m.established(d.Base, agreed) {
-			return true
-		}
-	}
-	return false
+	agreed, changed := make(map[grid.ServerID]bool), false
+	established := func() bool { return changed || m.established(d.Base, agreed) }
+	gather(ctx, f.client, servers, func(ctx context.Context, server *broker.Server) reply {
+		return f.glance(ctx, server, m.on(server))
+	}, func(r reply) {
+		changed = changed || r.changed
+		agreed[r.server.ID] = r.err == nil
+	}, established, 0)
+	return !changed && m.established(d.Base, agreed)
 }
 
 // established reports whether the servers alone make a version established.
@@ -58,8 +50,6 @@ type reply struct {
 
 // glance reads the beginnings of all shares on a server and compares them.
 func (f *File) glance(ctx context.Context, server *broker.Server, shares []*Share) reply {
-	ctx, cancel := context.WithTimeout(ctx, f.client.cfg.CallTimeout)
-	defer cancel()
 	data, err := server.Storage.SlotReadv(ctx, f.shared.si, nil, []grid.ReadVector{{Offset: 0, Length: checkSize}})
 	if err != nil {
 		return reply{server: server, err: err}

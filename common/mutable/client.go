@@ -23,6 +23,8 @@ const (
 	DefaultMaxFiles = 1024
 	// DefaultCallTimeout is when a server that does not answer is given up.
 	DefaultCallTimeout = 30 * time.Second
+	// DefaultGrace is how long slow servers are waited for.
+	DefaultGrace = 3 * time.Second
 	// DefaultMaxAttempts is how often a publish is tried.
 	DefaultMaxAttempts = 60
 	// DefaultBackoff is the mean of the first random wait after a surprise.
@@ -55,6 +57,9 @@ type Config struct {
 	MaxFiles int
 	// CallTimeout bounds each call to a server; 0 is DefaultCallTimeout.
 	CallTimeout time.Duration
+	// Grace is how long surveys and publishes wait for the rest of the servers
+	// when those that have answered are enough; 0 is DefaultGrace.
+	Grace time.Duration
 	// MaxAttempts bounds how often one publish is tried; 0 is
 	// DefaultMaxAttempts.
 	MaxAttempts int
@@ -69,6 +74,7 @@ func (c Config) withDefaults() Config {
 	orSize(&c.MaxMemory, DefaultMaxMemory)
 	orSize(&c.MaxFiles, DefaultMaxFiles)
 	orSize(&c.CallTimeout, DefaultCallTimeout)
+	orSize(&c.Grace, DefaultGrace)
 	orSize(&c.MaxAttempts, DefaultMaxAttempts)
 	orSize(&c.Backoff, DefaultBackoff)
 	if c.Random == nil {

@@ -21,6 +21,8 @@ const (
 	patience = 3
 	// maxDoubts is how often it is waited for a state in which Decide can tell.
 	maxDoubts = 10
+	// maxRereads is how often it is read again what has gone while it was read.
+	maxRereads = 30
 )
 
 // Modify changes the file and returns the version that contains the change, or
@@ -133,27 +135,26 @@ func (mod *modification) try(ctx context.Context, make maker) (*Snapshot, error)
 	}
 	c, err := make(ctx, s, d)
 	if err != nil {
-		return nil, mod.again(err)
+		return nil, mod.again(ctx, err)
 	}
 	if c == nil {
 		if d.Alone && (mod.fresh || mod.file.unchanged(ctx, mod.m)) {
 			return s, nil
 		}
 		if c, err = mod.carry(ctx, s, d); err != nil {
-			return nil, mod.again(err)
+			return nil, mod.again(ctx, err)
 		}
 	}
 	return mod.publish(ctx, d, c)
 }
 
 // again turns the error of a version that has gone while it was read into
-// errAgain, if it was read by an old map.
-func (mod *modification) again(err error) error {
+// errAgain.
+func (mod *modification) again(ctx context.Context, err error) error {
 	var gone *UnrecoverableError
-	if errors.As(err, &gone) && mod.rereads < patience {
+	if errors.As(err, &gone) && mod.rereads < maxRereads {
 		mod.rereads++
-		mod.m, mod.fresh = nil, false
-		return errAgain
+		return mod.pause(ctx)
 	}
 	return err
 }
@@ -162,7 +163,7 @@ func (mod *modification) again(err error) error {
 func (mod *modification) complete(ctx context.Context, s *Snapshot, d Decision) error {
 	c, err := mod.file.rebuild(ctx, s)
 	if err != nil {
-		return mod.again(err)
+		return mod.again(ctx, err)
 	}
 	_, err = mod.publish(ctx, d, c)
 	return err
@@ -232,7 +233,7 @@ func (mod *modification) look(ctx context.Context) (Decision, error) {
 func (mod *modification) publish(ctx context.Context, d Decision, c *content) (*Snapshot, error) {
 	keys, err := mod.file.keys(ctx, mod.m)
 	if err != nil {
-		return nil, mod.again(err)
+		return nil, mod.again(ctx, err)
 	}
 	shares := mod.targets(d, c)
 	mod.sent = true

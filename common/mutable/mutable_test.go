@@ -15,10 +15,10 @@ import (
 
 	"github.com/besn0847/arm-tahoe/common/grid"
 	"github.com/besn0847/arm-tahoe/common/mutable"
-	"github.com/besn0847/arm-tahoe/common/mutable/mutabletest"
 	"github.com/besn0847/arm-tahoe/common/mutablelayout"
 	"github.com/besn0847/arm-tahoe/common/rsakey"
 	"github.com/besn0847/arm-tahoe/common/secret"
+	"github.com/besn0847/arm-tahoe/common/storagetest/mutabletest"
 	"github.com/besn0847/arm-tahoe/common/uri"
 )
 
@@ -350,4 +350,39 @@ func manyWriters(t *testing.T, layout uri.Layout, servers, k, n int) {
 		}
 	}
 	require.NotEmpty(t, acknowledged[0])
+}
+
+// A server that never answers holds nobody up for long.
+func TestHungServer(t *testing.T) {
+	g := mutabletest.New(3)
+	view := g.View()
+	var mu sync.Mutex
+	hung := -1
+	view.Hook = func(ctx context.Context, server int, _ mutabletest.Op) error {
+		mu.Lock()
+		hangs := server == hung
+		mu.Unlock()
+		if hangs {
+			<-ctx.Done()
+		}
+		return nil
+	}
+	cfg := config(view, 1, 2, 3)
+	cfg.CallTimeout, cfg.Grace = 2*time.Second, time.Millisecond
+	f := create(t, newClient(t, cfg), uri.SDMF, []byte("0"))
+	mu.Lock()
+	hung = 1
+	mu.Unlock()
+	for i := range 3 {
+		want := fmt.Sprint("version ", i)
+		_, err := f.Overwrite(t.Context(), strings.NewReader(want))
+		require.NoError(t, err)
+		require.Equal(t, want, string(read(t, f)))
+	}
+	mu.Lock()
+	hung = -1
+	mu.Unlock()
+	_, err := f.Overwrite(t.Context(), strings.NewReader("end"))
+	require.NoError(t, err)
+	require.Equal(t, "end", string(read(t, other(t, g, f))))
 }

@@ -3,7 +3,6 @@ package mutable
 import (
 	"bytes"
 	"context"
-	"sync"
 
 	"github.com/besn0847/arm-tahoe/common/broker"
 	"github.com/besn0847/arm-tahoe/common/grid"
@@ -26,10 +25,8 @@ type publication struct {
 	m       *ServerMap
 	content *content
 	start   []byte // of the new shares, as surveys see it
-
-	mu  sync.Mutex // guards out while servers are written to
-	out outcome
-	now map[*Share]*Share // what became of shares
+	out     outcome
+	now     map[*Share]*Share // what became of shares
 }
 
 // publish writes the content to shares, each on the condition that it is what
@@ -43,7 +40,10 @@ func (f *File) publish(ctx context.Context, keys *mutablelayout.Keys, m *ServerM
 	for server := range groups {
 		servers = append(servers, server)
 	}
-	each(servers, func(server *broker.Server) { p.writeServer(ctx, server, groups[server]) })
+	gather(ctx, f.client, servers, func(ctx context.Context, server *broker.Server) written {
+		return p.writeServer(ctx, server, groups[server])
+	}, p.record, p.counts, f.client.cfg.Grace)
+	p.recordLate(groups)
 	p.out.m = p.result(shares)
 	f.shared.setLast(p.out.m)
 	return p.out
@@ -52,10 +52,16 @@ func (f *File) publish(ctx context.Context, keys *mutablelayout.Keys, m *ServerM
 // beginning returns the first checkSize bytes of all shares of the version.
 func (p *publication) beginning(head mutablelayout.Head) []byte { return head.Append(nil)[:checkSize] }
 
+// written is the answer of one server.
+type written struct {
+	server *broker.Server
+	shares []*Share
+	result grid.TestvResult
+	err    error
+}
+
 // writeServer writes all shares that go to one server in one step.
-func (p *publication) writeServer(ctx context.Context, server *broker.Server, shares []*Share) {
-	ctx, cancel := context.WithTimeout(ctx, p.file.client.cfg.CallTimeout)
-	defer cancel()
+func (p *publication) writeServer(ctx context.Context, server *broker.Server, shares []*Share) written {
 	writes := make(map[grid.ShareNum]grid.SlotWrite, len(shares))
 	for _, s := range shares {
 		writes[grid.ShareNum(s.Num)] = p.write(s)
@@ -63,9 +69,12 @@ func (p *publication) writeServer(ctx context.Context, server *broker.Server, sh
 	secrets := server.SlotSecrets(p.keys.WriteKey(), p.file.client.cfg.Lease, p.file.shared.si)
 	result, err := server.Storage.SlotTestvAndReadvAndWritev(ctx, p.file.shared.si, secrets, writes,
 		[]grid.ReadVector{{Offset: 0, Length: checkSize}})
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.record(server, shares, result, err)
+	return written{server, shares, result, err}
+}
+
+// counts reports whether a majority took the version.
+func (p *publication) counts() bool {
+	return len(p.out.took) > 0 && situation(p.m.holdings()).quorum(p.content.version.Head().Header, p.out.took)
 }
 
 // write is what happens to one share.
@@ -90,22 +99,31 @@ func (p *publication) write(s *Share) grid.SlotWrite {
 }
 
 // record takes note of the answer of a server.
-func (p *publication) record(server *broker.Server, shares []*Share, result grid.TestvResult, err error) {
-	if err != nil {
-		p.file.client.cfg.Log.Info("mutable share not written", "si", p.file.shared.si.Abbrev(), "server", server.ID.Name(), "err", err)
+func (p *publication) record(w written) {
+	if w.err != nil {
+		p.file.client.cfg.Log.Info("mutable share not written", "si", p.file.shared.si.Abbrev(), "server", w.server.ID.Name(), "err", w.err)
 		if p.out.failed == nil {
-			p.out.failed = err
+			p.out.failed = w.err
 		}
-	} else if !result.Passed || p.surprising(server, shares, result.Data) {
+	} else if !w.result.Passed || p.surprising(w.server, w.shares, w.result.Data) {
 		p.out.surprise = true
 	}
-	for _, s := range shares {
-		if err != nil || !result.Passed {
+	for _, s := range w.shares {
+		if w.err != nil || !w.result.Passed {
 			p.now[s] = &Share{Server: s.Server, Num: s.Num, start: s.start, Err: errLost, lost: true}
 			continue
 		}
-		p.out.took = append(p.out.took, Holding{Server: server.ID, Shnum: s.Num, Version: p.content.version.Head().Header, Here: true})
+		p.out.took = append(p.out.took, Holding{Server: w.server.ID, Shnum: s.Num, Version: p.content.version.Head().Header, Here: true})
 		p.now[s] = &Share{Server: s.Server, Num: s.Num, Head: p.content.version.Head(), start: p.start}
+	}
+}
+
+// recordLate counts servers that were not waited for as failed.
+func (p *publication) recordLate(groups map[*broker.Server][]*Share) {
+	for server, shares := range groups {
+		if p.now[shares[0]] == nil {
+			p.record(written{server: server, shares: shares, err: errLost})
+		}
 	}
 }
 

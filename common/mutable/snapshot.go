@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 
 	"github.com/besn0847/arm-tahoe/common/mutablelayout"
 )
@@ -44,8 +45,12 @@ func (s *Snapshot) CopyRange(ctx context.Context, w io.Writer, offset, size int6
 		if err == nil || errors.As(err, &own) || ctx.Err() != nil || surveys == maxSurveys {
 			return err
 		}
+		last := err
 		if m, err = s.file.Survey(ctx, ModeAll); err != nil {
 			return err
+		}
+		if !slices.Contains(m.census().Recoverable(), s.version) {
+			return last
 		}
 	}
 }

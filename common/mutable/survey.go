@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"slices"
-	"sync"
 
 	"github.com/besn0847/arm-tahoe/common/broker"
 	"github.com/besn0847/arm-tahoe/common/grid"
@@ -49,13 +48,12 @@ type survey struct {
 	servers []*broker.Server
 	known   *ServerMap // from before, may be nil
 	away    int
-
-	mu      sync.Mutex // guards all below while servers are asked
 	answers map[*broker.Server]answer
 }
 
 // answer is what one server said.
 type answer struct {
+	server *broker.Server
 	shares []*Share
 	err    error
 }
@@ -143,43 +141,34 @@ func (s *survey) emptyInRow() (n int) {
 	return n
 }
 
-// ask asks servers, some at the same time, and waits for all.
+// ask asks servers at the same time. It does not wait for the last ones if a
+// reader does not need them, nor for long if a writer could do without them.
 func (s *survey) ask(ctx context.Context, servers []*broker.Server) {
-	each(servers, func(server *broker.Server) {
-		a := s.file.question(ctx, server)
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.answers[server] = a
-	})
+	grace := s.file.client.cfg.Grace
+	if s.mode == ModeRead {
+		grace = 0
+	}
+	gather(ctx, s.file.client, servers, s.file.question, func(a answer) { s.answers[a.server] = a }, s.enough, grace)
+	for _, server := range servers {
+		if _, ok := s.answers[server]; !ok {
+			s.answers[server] = answer{server: server, err: errLost}
+		}
+	}
 }
 
-// each calls f for all items, for at most maxCalls at the same time.
-func each[T any](items []T, f func(T)) {
-	if len(items) == 1 {
-		f(items[0])
-		return
-	}
-	var group sync.WaitGroup
-	limit := make(chan struct{}, maxCalls)
-	for _, item := range items {
-		limit <- struct{}{}
-		group.Go(func() {
-			defer func() { <-limit }()
-			f(item)
-		})
-	}
-	group.Wait()
+// enough reports whether the servers that have answered would do.
+func (s *survey) enough() bool {
+	d, err := Decide(s.result().holdings())
+	return err == nil && d.Settled
 }
 
 // question asks one server for its shares and verifies them.
 func (f *File) question(ctx context.Context, server *broker.Server) answer {
-	call, cancel := context.WithTimeout(ctx, f.client.cfg.CallTimeout)
-	defer cancel()
-	data, err := server.Storage.SlotReadv(call, f.shared.si, nil, []grid.ReadVector{{Offset: 0, Length: surveySize}})
+	data, err := server.Storage.SlotReadv(ctx, f.shared.si, nil, []grid.ReadVector{{Offset: 0, Length: surveySize}})
 	if err != nil {
-		return answer{err: err}
+		return answer{server: server, err: err}
 	}
-	var a answer
+	a := answer{server: server}
 	for num, read := range data {
 		if !num.Valid() || len(read) != 1 || len(read[0]) > surveySize {
 			continue // no server of Tahoe answers so

@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/besn0847/arm-tahoe/common/grid"
-	"github.com/besn0847/arm-tahoe/common/mutable/mutabletest"
 	"github.com/besn0847/arm-tahoe/common/mutablelayout"
+	"github.com/besn0847/arm-tahoe/common/storagetest/mutabletest"
 	"github.com/besn0847/arm-tahoe/common/uri"
 )
 

@@ -1,4 +1,4 @@
-package edit
+package dirnode
 
 import "github.com/besn0847/arm-tahoe/common/dirformat"
 

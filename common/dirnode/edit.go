@@ -1,25 +1,4 @@
-// Package edit is what gateways do to directories: edits, and what they come to
-// on a version of a directory. It does no I/O, reads no clock and starts nothing,
-// so that what publishes the results can be replaced.
-//
-// It belongs to layer L3, inside package dirnode. An edit is fixed when its
-// request arrives, with an id and a time, and evaluated anew on each version of
-// the directory that comes up until a version that carries it counts. It may have
-// taken effect before anybody knows: the connection was lost while the version was
-// written, others have built on it, and it is evaluated on its own result. So an
-// Edit remembers what it came to, and a Batch what its edits came to together, and
-// both know that when they see it again:
-//
-//   - Something that was linked is not linked again if it is there already, as it
-//     was linked: the same cap, the same metadata with the time of the edit.
-//   - A removal removes what its first evaluation found and nothing else that took
-//     the name meanwhile; a name that has gone meanwhile is what was asked for.
-//   - A rename whose result is there is done.
-//
-// Semantics of the single operations are those of Tahoe-LAFS 1.20.0 dirnode.py
-// (Adder, Deleter, MetadataSetter, move_child_to), where a retry forgets the
-// first evaluation but for "first_time".
-package edit
+package dirnode
 
 import (
 	"crypto/rand"
@@ -31,8 +10,28 @@ import (
 // ID names an edit.
 type ID [16]byte
 
-// Edit is one edit of one directory. Make it with New. Not safe for concurrent
-// use.
+// Edit is one edit of one directory, fixed when its request arrives, with an id
+// and a time, and evaluated anew on each version of the directory that comes up
+// until a version that carries it counts. Make it with NewEdit. Not safe for
+// concurrent use.
+//
+// An edit may have taken effect before anybody knows: the connection was lost while
+// the version was written, others have built on it, and it is evaluated on its own
+// result. So it remembers what it came to, and a Batch what its edits came to
+// together, and both know that when they see it again:
+//
+//   - Something that was linked is not linked again if it is there already, as it
+//     was linked: the same cap, the same metadata with the time of the edit.
+//   - A removal removes what its first evaluation found and nothing else that took
+//     the name meanwhile; a name that has gone meanwhile is what was asked for.
+//   - A rename whose result is there is done.
+//
+// Edits, operations and batches do no I/O, read no clock and start nothing, so that
+// what publishes the results (publisher) can be replaced.
+//
+// The single operations do what those of Tahoe-LAFS 1.20.0 do (dirnode.py Adder,
+// Deleter, MetadataSetter, move_child_to), where a retry forgets the first
+// evaluation but for "first_time".
 type Edit struct {
 	ID ID
 	// At is when the request arrived; it becomes the time of links.
@@ -63,8 +62,8 @@ type Result struct {
 	Changed bool
 }
 
-// New returns an edit with a new id.
-func New(operation Operation, at time.Time) *Edit {
+// NewEdit returns an edit with a new id.
+func NewEdit(operation Operation, at time.Time) *Edit {
 	e := &Edit{At: at, operation: operation}
 	_, _ = rand.Read(e.ID[:]) // never fails
 	return e

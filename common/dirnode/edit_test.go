@@ -1,8 +1,11 @@
-package edit
+package dirnode
 
 import (
 	"fmt"
+	"go/parser"
+	"go/token"
 	"math/rand/v2"
+	"strconv"
 	"testing"
 	"time"
 
@@ -93,7 +96,7 @@ func TestOperations(t *testing.T) {
 			base := table(t, "a", "b")
 			require.NoError(t, base.Link("d", directory(t), nil, at(0), dirformat.Anything))
 			before := base.Append(nil)
-			e := New(test.do, at(1))
+			e := NewEdit(test.do, at(1))
 			var b Batch
 			b.Add(e)
 			changed := b.Evaluate(base)
@@ -119,12 +122,12 @@ func TestOperations(t *testing.T) {
 func TestMetadataAndTimes(t *testing.T) {
 	base := dirformat.New(access)
 	given := metadata(t, `{"a": 1, "tahoe": {"x": 2}}`)
-	evaluate(base, New(Link{Name: "n", Child: file("1"), Metadata: &given}, at(10)))
-	evaluate(base, New(SetMetadata{Name: "n", Metadata: metadata(t, `{"b": 2}`)}, at(20)))
+	evaluate(base, NewEdit(Link{Name: "n", Child: file("1"), Metadata: &given}, at(10)))
+	evaluate(base, NewEdit(SetMetadata{Name: "n", Metadata: metadata(t, `{"b": 2}`)}, at(20)))
 	e, err := base.Get("n")
 	require.NoError(t, err)
 	require.Equal(t, `{"b": 2, "tahoe": {"linkcrtime": 10.0, "linkmotime": 20.0}}`, string(e.Metadata().Append(nil)))
-	evaluate(base, New(Rename{From: "n", To: "m"}, at(30)))
+	evaluate(base, NewEdit(Rename{From: "n", To: "m"}, at(30)))
 	e, err = base.Get("m")
 	require.NoError(t, err)
 	require.Equal(t, `{"b": 2, "tahoe": {"linkcrtime": 30.0, "linkmotime": 30.0}}`, string(e.Metadata().Append(nil)))
@@ -174,7 +177,7 @@ func TestSecondEvaluation(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			e := New(test.do, at(5))
+			e := NewEdit(test.do, at(5))
 			var b Batch
 			b.Add(e)
 			base := table(t, test.first...)
@@ -185,7 +188,7 @@ func TestSecondEvaluation(t *testing.T) {
 				next = base
 			}
 			for _, o := range test.others {
-				evaluate(next, New(o, at(6)))
+				evaluate(next, NewEdit(o, at(6)))
 			}
 			b.Evaluate(next)
 			require.Equal(t, test.want, show(next))
@@ -198,12 +201,12 @@ func TestSecondEvaluation(t *testing.T) {
 func TestBatchKnowsItsResult(t *testing.T) {
 	var b Batch
 	edits := []*Edit{
-		New(Link{Name: "x", Child: file("1"), Overwrite: dirformat.Nothing}, at(1)),
-		New(Link{Name: "x", Child: file("2")}, at(2)),
-		New(Rename{From: "x", To: "y"}, at(3)),
-		New(Unlink{Name: "missing"}, at(4)),
-		New(Unlink{Name: "y"}, at(5)),
-		New(Link{Name: "y", Child: file("3"), Overwrite: dirformat.Nothing}, at(6)),
+		NewEdit(Link{Name: "x", Child: file("1"), Overwrite: dirformat.Nothing}, at(1)),
+		NewEdit(Link{Name: "x", Child: file("2")}, at(2)),
+		NewEdit(Rename{From: "x", To: "y"}, at(3)),
+		NewEdit(Unlink{Name: "missing"}, at(4)),
+		NewEdit(Unlink{Name: "y"}, at(5)),
+		NewEdit(Link{Name: "y", Child: file("3"), Overwrite: dirformat.Nothing}, at(6)),
 	}
 	for _, e := range edits {
 		b.Add(e)
@@ -212,7 +215,7 @@ func TestBatchKnowsItsResult(t *testing.T) {
 	require.True(t, b.Evaluate(base))
 	require.Equal(t, []string{"a=a", "y=3"}, show(base))
 	before := base.Append(nil)
-	late := New(Link{Name: "late", Child: file("4")}, at(7))
+	late := NewEdit(Link{Name: "late", Child: file("4")}, at(7))
 	b.Add(late)
 	require.True(t, b.Evaluate(base), "the late edit is new")
 	require.Equal(t, []string{"a=a", "late=4", "y=3"}, show(base))
@@ -237,7 +240,7 @@ func TestEditsTakeEffectOnce(t *testing.T) {
 		for round := range 30 {
 			name := fmt.Sprintf("%d", round)
 			var b Batch
-			b.Add(New(Link{Name: name, Child: file(name), Overwrite: dirformat.Nothing}, at(round)))
+			b.Add(NewEdit(Link{Name: name, Child: file(name), Overwrite: dirformat.Nothing}, at(round)))
 			for landed := false; !landed || random.IntN(3) == 0; {
 				trial := current.Clone()
 				b.Evaluate(trial)
@@ -245,7 +248,7 @@ func TestEditsTakeEffectOnce(t *testing.T) {
 					current, landed = trial, true
 				}
 				if random.IntN(2) == 0 { // somebody else changes something
-					evaluate(current, New(Link{Name: "other", Child: file("o")}, at(100+round)))
+					evaluate(current, NewEdit(Link{Name: "other", Child: file("o")}, at(100+round)))
 				}
 			}
 			require.NoError(t, b.Edits()[0].Result().Err, "seed %d", seed)
@@ -254,6 +257,20 @@ func TestEditsTakeEffectOnce(t *testing.T) {
 		for name := range counts {
 			_, err := current.Get(name)
 			require.NoError(t, err)
+		}
+	}
+}
+
+// The evaluation of edits is to outlive the way they are published.
+func TestEditsDoNoIO(t *testing.T) {
+	allowed := []string{"crypto/rand", "errors", "fmt", "time", "github.com/besn0847/arm-tahoe/common/dirformat", "github.com/besn0847/arm-tahoe/common/uri"}
+	for _, name := range []string{"edit.go", "editbatch.go", "editoperations.go"} {
+		parsed, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+		require.NoError(t, err)
+		for _, spec := range parsed.Imports {
+			path, err := strconv.Unquote(spec.Path.Value)
+			require.NoError(t, err)
+			require.Contains(t, allowed, path, name)
 		}
 	}
 }
