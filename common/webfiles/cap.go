@@ -3,7 +3,7 @@ package webfiles
 import (
 	"net/http"
 
-	"github.com/besn0847/arm-tahoe/common/dirnode/edit"
+	"github.com/besn0847/arm-tahoe/common/dirnode"
 	"github.com/besn0847/arm-tahoe/common/webapi"
 )
 
@@ -59,7 +59,7 @@ func (q *request) delete(capText string, names []string) error {
 	case !p.inDirectory:
 		return badRequest("DELETE takes a name out of a directory: the path must be that of a child, /uri/DIRCAP/NAME")
 	}
-	if _, err := q.Directories.Do(q.ctx, p.parent, edit.Unlink{Name: p.name}); err != nil {
+	if _, err := q.Directories.Do(q.ctx, p.parent, dirnode.Unlink{Name: p.name}); err != nil {
 		return err
 	}
 	return q.text(http.StatusOK, p.cap())

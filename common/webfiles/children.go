@@ -9,7 +9,6 @@ import (
 
 	"github.com/besn0847/arm-tahoe/common/dirformat"
 	"github.com/besn0847/arm-tahoe/common/dirnode"
-	"github.com/besn0847/arm-tahoe/common/dirnode/edit"
 	"github.com/besn0847/arm-tahoe/common/uri"
 )
 
@@ -109,9 +108,9 @@ func (q *request) setChildren(dir uri.Directory) error {
 	if err != nil {
 		return err
 	}
-	links := make(edit.SetChildren, len(children))
+	links := make(dirnode.SetChildren, len(children))
 	for i, c := range children {
-		links[i] = edit.Link{Name: c.name, Child: c.child, Metadata: c.metadata, Overwrite: overwrite}
+		links[i] = dirnode.Link{Name: c.name, Child: c.child, Metadata: c.metadata, Overwrite: overwrite}
 	}
 	if _, err := q.Directories.Do(q.ctx, dir, links); err != nil {
 		return err

@@ -8,7 +8,6 @@ import (
 	"github.com/besn0847/arm-tahoe/common/chkencode"
 	"github.com/besn0847/arm-tahoe/common/dirformat"
 	"github.com/besn0847/arm-tahoe/common/dirnode"
-	"github.com/besn0847/arm-tahoe/common/dirnode/edit"
 	"github.com/besn0847/arm-tahoe/common/download"
 	"github.com/besn0847/arm-tahoe/common/gridclient"
 	"github.com/besn0847/arm-tahoe/common/mutable"
@@ -50,7 +49,7 @@ func ofNames(err error) (int, string) {
 	if e, ok := errors.AsType[*dirformat.NameError](err); ok {
 		return http.StatusBadRequest, e.Error()
 	}
-	if e, ok := errors.AsType[*edit.WrongTypeError](err); ok {
+	if e, ok := errors.AsType[*dirnode.WrongTypeError](err); ok {
 		return http.StatusBadRequest, e.Error()
 	}
 	if e, ok := errors.AsType[*dirnode.NotDirectoryError](err); ok {

@@ -11,7 +11,6 @@ import (
 
 	"github.com/besn0847/arm-tahoe/common/dirformat"
 	"github.com/besn0847/arm-tahoe/common/dirnode"
-	"github.com/besn0847/arm-tahoe/common/dirnode/edit"
 	"github.com/besn0847/arm-tahoe/common/download"
 	"github.com/besn0847/arm-tahoe/common/grid"
 	"github.com/besn0847/arm-tahoe/common/gridclient"
@@ -209,17 +208,17 @@ func (f *fake) Child(ctx context.Context, dir uri.Directory, name string) (dirfo
 // at is when everything happens.
 var at = time.Unix(1_700_000_000, 0)
 
-func (f *fake) Do(_ context.Context, dir uri.Directory, o edit.Operation) (edit.Result, error) {
+func (f *fake) Do(_ context.Context, dir uri.Directory, o dirnode.Operation) (dirnode.Result, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.failWith != nil {
-		return edit.Result{}, f.failWith
+		return dirnode.Result{}, f.failWith
 	}
 	if !dir.Kind().IsWritable() {
-		return edit.Result{}, dirnode.ErrNotWritable
+		return dirnode.Result{}, dirnode.ErrNotWritable
 	}
-	var batch edit.Batch
-	e := edit.New(o, at)
+	var batch dirnode.Batch
+	e := dirnode.NewEdit(o, at)
 	batch.Add(e)
 	table := f.tables[siOf(dir)].Clone()
 	batch.Evaluate(table)
@@ -229,17 +228,17 @@ func (f *fake) Do(_ context.Context, dir uri.Directory, o edit.Operation) (edit.
 
 func (f *fake) Move(ctx context.Context, dir uri.Directory, from string, to uri.Directory, name string, overwrite dirformat.Overwrite) error {
 	if siOf(dir) == siOf(to) {
-		_, err := f.Do(ctx, dir, edit.Rename{From: from, To: name, Overwrite: overwrite})
+		_, err := f.Do(ctx, dir, dirnode.Rename{From: from, To: name, Overwrite: overwrite})
 		return err
 	}
 	entry, err := f.Child(ctx, dir, from)
 	if err != nil {
 		return err
 	}
-	if _, err := f.Do(ctx, to, edit.Link{Name: name, Child: entry.Child(), Overwrite: overwrite}); err != nil {
+	if _, err := f.Do(ctx, to, dirnode.Link{Name: name, Child: entry.Child(), Overwrite: overwrite}); err != nil {
 		return err
 	}
-	_, err = f.Do(ctx, dir, edit.Unlink{Name: from})
+	_, err = f.Do(ctx, dir, dirnode.Unlink{Name: from})
 	return err
 }
 

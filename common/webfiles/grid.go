@@ -7,7 +7,6 @@ import (
 
 	"github.com/besn0847/arm-tahoe/common/dirformat"
 	"github.com/besn0847/arm-tahoe/common/dirnode"
-	"github.com/besn0847/arm-tahoe/common/dirnode/edit"
 	"github.com/besn0847/arm-tahoe/common/mutable"
 	"github.com/besn0847/arm-tahoe/common/rsakey"
 	"github.com/besn0847/arm-tahoe/common/upload"
@@ -61,7 +60,7 @@ type Directories interface {
 	List(ctx context.Context, dir uri.Directory) (Listing, error)
 	Child(ctx context.Context, dir uri.Directory, name string) (dirformat.Entry, error)
 	// Do changes a directory.
-	Do(ctx context.Context, dir uri.Directory, o edit.Operation) (edit.Result, error)
+	Do(ctx context.Context, dir uri.Directory, o dirnode.Operation) (dirnode.Result, error)
 	// Move moves a child of dir to another directory, or gives it another name.
 	Move(ctx context.Context, dir uri.Directory, from string, to uri.Directory, name string, overwrite dirformat.Overwrite) error
 	// CreateDirectory stores a mutable directory, under a new key if key is zero.

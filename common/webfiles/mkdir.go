@@ -6,7 +6,6 @@ import (
 
 	"github.com/besn0847/arm-tahoe/common/dirformat"
 	"github.com/besn0847/arm-tahoe/common/dirnode"
-	"github.com/besn0847/arm-tahoe/common/dirnode/edit"
 	"github.com/besn0847/arm-tahoe/common/uri"
 )
 
@@ -62,7 +61,7 @@ func (q *request) mkdirNamed(dir uri.Directory, name string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := q.Directories.Do(q.ctx, dir, edit.Link{Name: name, Child: uri.ChildOf(made), Overwrite: overwrite}); err != nil {
+	if _, err := q.Directories.Do(q.ctx, dir, dirnode.Link{Name: name, Child: uri.ChildOf(made), Overwrite: overwrite}); err != nil {
 		return err
 	}
 	return q.done(http.StatusOK, made.Text())

@@ -5,7 +5,7 @@ import (
 	"net/http"
 
 	"github.com/besn0847/arm-tahoe/common/dirformat"
-	"github.com/besn0847/arm-tahoe/common/dirnode/edit"
+	"github.com/besn0847/arm-tahoe/common/dirnode"
 	"github.com/besn0847/arm-tahoe/common/rsakey"
 	"github.com/besn0847/arm-tahoe/common/uri"
 	"github.com/besn0847/arm-tahoe/common/webapi"
@@ -121,7 +121,7 @@ func (q *request) intermediate(dir uri.Directory, name string) (uri.Child, error
 		return uri.Child{}, err
 	}
 	child := uri.ChildOf(made)
-	_, err = q.Directories.Do(q.ctx, dir, edit.Link{Name: name, Child: child, Overwrite: dirformat.Nothing})
+	_, err = q.Directories.Do(q.ctx, dir, dirnode.Link{Name: name, Child: child, Overwrite: dirformat.Nothing})
 	if _, exists := errors.AsType[*dirformat.ExistsError](err); exists {
 		entry, err := q.Directories.Child(q.ctx, dir, name)
 		return entry.Child(), err

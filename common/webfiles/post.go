@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/besn0847/arm-tahoe/common/dirformat"
-	"github.com/besn0847/arm-tahoe/common/dirnode/edit"
+	"github.com/besn0847/arm-tahoe/common/dirnode"
 	"github.com/besn0847/arm-tahoe/common/uri"
 )
 
@@ -189,7 +189,7 @@ func (q *request) postCap(dir uri.Directory) error {
 }
 
 func (q *request) unlink(dir uri.Directory) error {
-	if _, err := q.Directories.Do(q.ctx, dir, edit.Unlink{Name: q.get("name", "")}); err != nil {
+	if _, err := q.Directories.Do(q.ctx, dir, dirnode.Unlink{Name: q.get("name", "")}); err != nil {
 		return err
 	}
 	return q.done(http.StatusOK, "thing unlinked")

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/besn0847/arm-tahoe/common/dirformat"
-	"github.com/besn0847/arm-tahoe/common/dirnode/edit"
+	"github.com/besn0847/arm-tahoe/common/dirnode"
 	"github.com/besn0847/arm-tahoe/common/rsakey"
 	"github.com/besn0847/arm-tahoe/common/uri"
 	"github.com/besn0847/arm-tahoe/common/webapi"
@@ -76,7 +76,7 @@ func (q *request) link(p place, child uri.Child, overwrite dirformat.Overwrite) 
 	if err := child.Err(); err != nil {
 		return err
 	}
-	_, err := q.Directories.Do(q.ctx, p.parent, edit.Link{Name: p.name, Child: child, Overwrite: overwrite})
+	_, err := q.Directories.Do(q.ctx, p.parent, dirnode.Link{Name: p.name, Child: child, Overwrite: overwrite})
 	return err
 }
 
