@@ -2,7 +2,7 @@ package dirnode
 
 import "github.com/besn0847/arm-tahoe/common/dirformat"
 
-// MaxAttempts bounds the attempts that a Batch remembers.
+// maxAttempts bounds the attempts that a Batch remembers.
 const maxAttempts = 16
 
 // Batch is edits of one directory that are published together. The zero value has

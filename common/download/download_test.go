@@ -185,7 +185,9 @@ func TestBadArguments(t *testing.T) {
 
 // A small file with k = 1 takes one round trip to find and one to read, also with
 // a local server; nothing is asked twice.
-func TestFewCalls(t *testing.T) {
+func TestFewCalls(t *testing.T) { synctest.Test(t, checkFewCalls) }
+
+func checkFewCalls(t *testing.T) {
 	g := gridtest.New(t, 5)
 	data := randomBytes(10_000, 5)
 	c := put(t, g, 1, 3, 1<<20, data)
@@ -200,6 +202,7 @@ func TestFewCalls(t *testing.T) {
 	requireGet(t, f, data)
 	require.Equal(t, reads+1, count(gridtest.Read))
 	require.LessOrEqual(t, count(gridtest.Get), gets+1+spareAnswers)
+	synctest.Wait() // for servers that were asked and not waited for
 	gets = count(gridtest.Get)
 	requireGet(t, f, data)
 	require.Equal(t, gets, count(gridtest.Get))
@@ -208,12 +211,15 @@ func TestFewCalls(t *testing.T) {
 	local.Local()
 	all, own := count(), local.Calls()
 	requireGet(t, open(t, g, c), data)
+	synctest.Wait()
 	require.Equal(t, own+2, local.Calls())
 	require.Equal(t, all+2, count(), "only the local server is asked")
 }
 
 // A large file is opened with three reads of each share.
-func TestFewReadsToOpen(t *testing.T) {
+func TestFewReadsToOpen(t *testing.T) { synctest.Test(t, checkFewReadsToOpen) }
+
+func checkFewReadsToOpen(t *testing.T) {
 	g := gridtest.New(t, 3)
 	data := randomBytes(8<<20, 6)
 	c := put(t, g, 3, 3, 1<<20, data)
@@ -431,7 +437,9 @@ func TestConcurrent(t *testing.T) {
 
 // TestMemoryBound: however many read, no more than AheadMemory is fetched ahead,
 // and nothing is kept afterwards.
-func TestMemoryBound(t *testing.T) {
+func TestMemoryBound(t *testing.T) { synctest.Test(t, checkMemoryBound) }
+
+func checkMemoryBound(t *testing.T) {
 	g := gridtest.New(t, 3)
 	data := randomBytes(12<<20, 12)
 	c := put(t, g, 1, 3, 2<<20, data)
@@ -444,6 +452,7 @@ func TestMemoryBound(t *testing.T) {
 				defer reading.Add(-int64(call.Length))
 				for old := most.Load(); now > old && !most.CompareAndSwap(old, now); old = most.Load() {
 				}
+				time.Sleep(time.Millisecond) // so that reads overlap
 				for old, now := mostAhead.Load(), d.ahead.Load(); now > old && !mostAhead.CompareAndSwap(old, now); old = mostAhead.Load() {
 				}
 			}
@@ -505,6 +514,7 @@ func TestKept(t *testing.T) {
 		data := randomBytes(500_000, 1)
 		c := put(t, g, 1, 3, 100_000, data)
 		read(c, data)
+		synctest.Wait() // for servers that were asked and not waited for
 		first := gets()
 		read(c, data)
 		require.Equal(t, first, gets())
@@ -527,14 +537,13 @@ func TestKept(t *testing.T) {
 		requireGet(t, two, data)
 		two.Close()
 
-		before := gets()
 		for i := range uint64(MaxKept + 3) {
 			other := randomBytes(100, i)
 			read(put(t, g, 1, 3, 100_000, other), other)
 		}
 		require.Len(t, d.kept, MaxKept)
 		require.Len(t, d.open, MaxKept)
-		before = gets()
+		before := gets()
 		read(c, data)
 		require.Greater(t, gets(), before)
 

@@ -3,6 +3,7 @@ package mutable
 import (
 	"bytes"
 	"context"
+	"slices"
 
 	"github.com/besn0847/arm-tahoe/common/broker"
 	"github.com/besn0847/arm-tahoe/common/grid"
@@ -60,6 +61,7 @@ func (f *File) glance(ctx context.Context, server *broker.Server, shares []*Shar
 // differs reports whether the beginnings of shares on a server are others than
 // those known.
 func differs(data grid.ReadvData, shares []*Share) bool {
+	shares = slices.DeleteFunc(slices.Clone(shares), func(s *Share) bool { return s.absent })
 	if len(data) != len(shares) {
 		return true
 	}

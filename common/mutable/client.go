@@ -38,7 +38,8 @@ const maxBackoff = time.Second
 type Config struct {
 	// Servers are those of the grid. If they have a method Away() int that
 	// counts the servers that are known and not connected, a share that no
-	// server has is placed anew as soon as there is no such server.
+	// server has is placed anew by the next change as soon as there is no such
+	// server. Without the method such shares stay missing.
 	Servers broker.Servers
 	// Lease is the client's secret for leases.
 	Lease secret.LeaseSecret

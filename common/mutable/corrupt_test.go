@@ -45,10 +45,9 @@ func cutTo(size int) damage {
 var corruptions = []struct {
 	name string
 	do   damage
-	// reading says that the share still serves readers; unseen that a reader
-	// of three shares need not notice.
+	// reading says that the share still serves readers.
 	reading bool
-	// sdmf and mdmf are zero for all formats.
+	// only is the format that it is for, unless it is for all.
 	only mutablelayout.Format
 	all  bool
 }{
@@ -104,11 +103,10 @@ func corruptShares(t *testing.T, layout uri.Layout, do damage, reading bool) {
 	g := mutabletest.New(10)
 	f := create(t, newClient(t, config(g.View(), 3, 1, 10)), layout, data)
 	si := f.StorageIndex()
-	for i, server := range g.Servers[:7] {
+	for _, server := range g.Servers[:7] {
 		for num, b := range server.Shares(si) {
 			server.Put(si, num, do(t, b))
 		}
-		_ = i
 	}
 	reader := other(t, g, f)
 	require.True(t, bytes.Equal(data, read(t, reader)), "three good shares are left")

@@ -35,7 +35,7 @@
 // So every established version contains all those before it (Decide is this
 // rule, and a test plays it with writers that stop anywhere). It takes that the
 // holders of a file do not change, so changing a file places no share on a new
-// server, except where nothing can be overlooked: see Client.
+// server, except where nothing can be overlooked: see Config.Servers.
 //
 // A publish that a server was surprised at is not believed even where it has its
 // majority: everything is read again and, if anything else was written, written

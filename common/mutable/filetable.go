@@ -14,8 +14,8 @@ type shared struct {
 	si grid.StorageIndex
 	// turn is held by whoever changes the file: one at a time in this process.
 	turn chan struct{}
-	// survey is held while servers are asked whether they hold what is known,
-	// so that readers that come together ask once.
+	// checks asks servers whether they hold what is known, once for readers
+	// that come together.
 	checks flight
 
 	mu       sync.Mutex // guards all below
@@ -73,8 +73,9 @@ func newFileTable(size int) *fileTable {
 	return &fileTable{max: size, files: make(map[grid.StorageIndex]*list.Element), order: list.New()}
 }
 
-// get returns what is known of a file. A file in use by somebody is never
-// dropped twice: handles keep what they have.
+// get returns what is known of a file. Handles keep what they have when it is
+// dropped here; then changes of one process may meet on the servers, as those of
+// two do.
 func (t *fileTable) get(si grid.StorageIndex) *shared {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -236,6 +236,9 @@ func (mod *modification) publish(ctx context.Context, d Decision, c *content) (*
 		return nil, mod.again(ctx, err)
 	}
 	shares := mod.targets(d, c)
+	if len(shares) == 0 {
+		return nil, mod.pause(ctx)
+	}
 	mod.sent = true
 	out := mod.file.publish(ctx, keys, mod.m, shares, c)
 	mod.m, mod.fresh = out.m, false
@@ -269,9 +272,6 @@ func (mod *modification) targets(d Decision, c *content) []*Share {
 		if s.Num < d.Base.N && (!c.inPlace || s.Err == nil && s.Head.Header == d.Base) {
 			shares = append(shares, s)
 		}
-	}
-	if !c.inPlace && !d.Wait {
-		shares = append(shares, mod.file.homeless(mod.m, d.Base.N)...)
 	}
 	return shares
 }

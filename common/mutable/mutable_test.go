@@ -386,3 +386,27 @@ func TestHungServer(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "end", string(read(t, other(t, g, f))))
 }
+
+// Where nobody can have the missing shares they do not count: even a file of which
+// one share is left is written, and whole afterwards.
+func TestMostSharesLost(t *testing.T) {
+	for _, n := range []int{2, 3} {
+		g := mutabletest.New(3)
+		f := create(t, newClient(t, config(g.View(), 1, 1, n)), uri.MDMF, []byte("1"))
+		for _, holder := range g.Holders(f.StorageIndex())[1:] {
+			for num := range g.Servers[holder].Shares(f.StorageIndex()) {
+				g.Servers[holder].Put(f.StorageIndex(), num, nil)
+			}
+		}
+		view := g.View()
+		o, err := newClient(t, config(view, 1, 1, n)).Open(f.Cap())
+		require.NoError(t, err)
+		view.Leave((g.Holders(f.StorageIndex())[0] + 1) % 3)
+		_, err = o.Overwrite(t.Context(), strings.NewReader("2"))
+		require.ErrorAs(t, err, new(*mutable.NoMajorityError), "a server that is away may have newer shares")
+		view.Heal()
+		_, err = o.Overwrite(t.Context(), strings.NewReader("2"))
+		require.NoError(t, err)
+		verifyAll(t, g, f, n)
+	}
+}

@@ -7,19 +7,22 @@ import (
 	"github.com/besn0847/arm-tahoe/common/grid"
 )
 
-// homeless returns new shares for the numbers that no server has, if nobody can
-// have them: see complete. Otherwise their holders are thought to come back, and
-// a second holder of a share would make two majorities possible. 1.20 places
-// them whenever it does not find them (mutable/publish.py update_goal).
-func (f *File) homeless(m *ServerMap, n int) []*Share {
-	if !m.complete() {
-		return nil
+// withAbsent adds shares that the next version has to be written to, for the
+// numbers that no server has, if nobody can have them: see complete. Otherwise
+// their holders are thought to come back, and a second holder of a share would make
+// two majorities possible. 1.20 places them whenever it does not find them
+// (mutable/publish.py update_goal).
+func (m *ServerMap) withAbsent(uploadable []*broker.Server) *ServerMap {
+	best, ok := m.census().Best()
+	if !ok || !m.complete() {
+		return m
 	}
-	load := make(map[grid.ServerID]int)
-	for _, s := range m.shares {
-		load[s.Server.ID]++
+	uploadable = slices.DeleteFunc(slices.Clone(uploadable), func(s *broker.Server) bool { return !slices.Contains(m.servers, s) })
+	for _, s := range place(m.missing(best.N), uploadable, loads(m)) {
+		s.absent, s.Err = true, errAbsent
+		m.shares = append(m.shares, s)
 	}
-	return place(m.missing(n), f.client.cfg.Servers.Uploadable(f.shared.si), load)
+	return m
 }
 
 // place gives shares to servers: those with the fewest come first, then the

@@ -153,7 +153,7 @@ func (s situation) recoverable(v mutablelayout.Header) bool {
 // possible returns the holdings that have v, may have it without our knowledge,
 // or may still get it from a writer that saw them hold an older version.
 func (s situation) possible(v mutablelayout.Header) situation {
-	return s.where(func(h Holding) bool { return h.Version == v || h.Version.Seqnum < v.Seqnum })
+	return s.where(func(h Holding) bool { return h.Version == v || h.Version.Seqnum < v.Seqnum && h.Shnum < v.N })
 }
 
 // decide is Decide for the versions of a round and below.
@@ -181,7 +181,7 @@ func (s situation) decide(round uint64) (Decision, error) {
 func (s situation) next(base mutablelayout.Header, alone bool) Decision {
 	return Decision{
 		Base: base, Settled: true, Alone: alone, Seqnum: s.round() + 1,
-		Targets: s.indexes(func(h Holding) bool { return h.Here }),
+		Targets: s.indexes(func(h Holding) bool { return h.Here && h.Shnum < base.N }),
 	}
 }
 
@@ -197,7 +197,7 @@ func (s situation) restart() (Decision, error) {
 		}
 		return Decision{
 			Base: v, Seqnum: s.round() + 1,
-			Targets: s.indexes(func(h Holding) bool { return h.Here }),
+			Targets: s.indexes(func(h Holding) bool { return h.Here && h.Shnum < v.N }),
 		}, nil
 	}
 	return Decision{}, s.unclear()
@@ -214,6 +214,10 @@ func (s situation) join(round uint64, open []mutablelayout.Header) (Decision, er
 		most := slices.MaxFunc(open, func(a, b mutablelayout.Header) int {
 			return cmp.Or(s.holding(a).shnums()-s.holding(b).shnums(), newestFirst(b, a))
 		})
+		targets = slices.DeleteFunc(targets, func(i int) bool { return s[i].Shnum >= most.N })
+		if len(targets) == 0 {
+			return Decision{}, s.unclear()
+		}
 		return Decision{Base: most, Seqnum: round, Targets: targets, Wait: true, Complete: true}, nil
 	}
 	return s.compete(round, targets)
@@ -286,7 +290,7 @@ func lastResort(holdings []Holding) (Decision, bool) {
 		if s.recoverable(v) && !slices.ContainsFunc(s, func(h Holding) bool { return !h.Here }) {
 			return Decision{
 				Base: v, Seqnum: s.round() + 1,
-				Targets: s.indexes(func(h Holding) bool { return h.Here }),
+				Targets: s.indexes(func(h Holding) bool { return h.Here && h.Shnum < v.N }),
 			}, true
 		}
 	}

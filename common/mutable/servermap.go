@@ -50,7 +50,9 @@ func (m Mode) String() string {
 
 // Shares returns all shares that were found, in the order of servers and
 // numbers, corrupt ones and those of servers that have been lost among them.
-func (m *ServerMap) Shares() []*Share { return slices.Clone(m.shares) }
+func (m *ServerMap) Shares() []*Share {
+	return slices.DeleteFunc(slices.Clone(m.shares), func(s *Share) bool { return s.absent })
+}
 
 // census counts the valid shares.
 func (m *ServerMap) census() *mutablelayout.Census {
@@ -196,7 +198,7 @@ func (m *ServerMap) light() *ServerMap {
 	return &light
 }
 
-// newer reports whether the list of connected servers is another than the one
+// outdated reports whether the list of connected servers is another than the one
 // that the map was made with.
 func (m *ServerMap) outdated(servers []*broker.Server) bool {
 	if len(servers) != len(m.servers) {

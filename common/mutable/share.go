@@ -32,10 +32,16 @@ type Share struct {
 	start  []byte // its first checkSize bytes, fewer if it is shorter
 	prefix []byte // its first surveySize bytes; nil if they were let go
 	lost   bool   // the server does not answer now
+	// absent says that there is no such share: nobody holds this number, and
+	// this server is to get it with the next version.
+	absent bool
 }
 
 // corrupt reports whether the share failed a check.
-func (s *Share) corrupt() bool { return s.Err != nil && !s.lost }
+func (s *Share) corrupt() bool { return s.Err != nil && !s.lost && !s.absent }
+
+// errAbsent says that a share is still to be made.
+var errAbsent = errors.New("no such share yet")
 
 // errChanged says that a share is of another version than before.
 var errChanged = errors.New("share was changed meanwhile")

@@ -36,7 +36,7 @@ func (f *File) Survey(ctx context.Context, mode Mode) (*ServerMap, error) {
 			return nil, err
 		}
 	}
-	m := s.result()
+	m := s.result().withAbsent(f.client.cfg.Servers.Uploadable(f.shared.si))
 	f.shared.setLast(m.light())
 	return m, nil
 }
@@ -217,7 +217,7 @@ func (s *survey) withLost(m *ServerMap) *ServerMap {
 		}
 	}
 	for _, share := range s.known.shares {
-		if answered[share.Server.ID] || held[share.Num] {
+		if share.absent || answered[share.Server.ID] || held[share.Num] {
 			continue
 		}
 		m.shares = append(m.shares, &Share{

@@ -12,6 +12,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/besn0847/arm-tahoe/common/connlimit"
 	"github.com/besn0847/arm-tahoe/common/nodeconf"
 )
 
@@ -102,7 +103,6 @@ func New(o Options) (*Server, error) {
 }
 
 func (s *Server) newHTTP() *http.Server {
-	limiter := &conns{limit: s.options.MaxConns, since: map[net.Conn]uint64{}}
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	return &http.Server{
@@ -111,7 +111,7 @@ func (s *Server) newHTTP() *http.Server {
 		ReadHeaderTimeout: HeaderTime,
 		IdleTimeout:       IdleTime,
 		MaxHeaderBytes:    MaxHeaderSize,
-		ConnState:         limiter.changed,
+		ConnState:         connlimit.New(s.options.MaxConns).Changed,
 		// What peers send wrongly is their business; panics are logged by us.
 		ErrorLog: log.New(io.Discard, "", 0),
 	}

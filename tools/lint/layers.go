@@ -31,7 +31,7 @@ var Layers = []Layer{
 		"grid", "uri", "ueb", "sharelayout", "rsakey", "mutablelayout", "dirformat", "announce", "sharecontainer",
 	}},
 	{"l2", "wire", []string{
-		"furl", "banana", "foolscap", "introrpc", "storagerpc", "storagehttp", "helperrpc",
+		"connlimit", "furl", "banana", "foolscap", "introrpc", "storagerpc", "storagehttp", "helperrpc",
 	}},
 	{"l3", "client engine", []string{
 		"introclient", "broker", "placement", "chkencode", "upload", "immutable", "download", "mutable", "dirnode", "gridclient",
