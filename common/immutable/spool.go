@@ -34,6 +34,21 @@ func RemoveSpools(dir string) error {
 	return errors.Join(errs...)
 }
 
+// NamelessFile makes a file in the directory which is gone when it is closed, or when
+// the process ends; what a crash in the wrong moment leaves RemoveSpools finds. It is
+// for ciphertext: other processes of the user can read it.
+func NamelessFile(dir string) (*os.File, error) {
+	file, err := os.CreateTemp(dir, spoolPattern)
+	if err != nil {
+		return nil, fmt.Errorf("keep plaintext in a temporary file: %w", err)
+	}
+	if err := os.Remove(file.Name()); err != nil {
+		_ = file.Close()
+		return nil, fmt.Errorf("hide a temporary file: %w", err)
+	}
+	return file, nil
+}
+
 // spool is a nameless file that keeps plaintext, encrypted with a key that is in
 // memory only.
 type spool struct {
@@ -47,13 +62,9 @@ func newSpool(dir string, random io.Reader) (*spool, error) {
 	if err != nil {
 		return nil, err
 	}
-	file, err := os.CreateTemp(dir, spoolPattern)
+	file, err := NamelessFile(dir)
 	if err != nil {
-		return nil, fmt.Errorf("keep plaintext in a temporary file: %w", err)
-	}
-	if err := os.Remove(file.Name()); err != nil {
-		_ = file.Close()
-		return nil, fmt.Errorf("hide a temporary file: %w", err)
+		return nil, err
 	}
 	return &spool{file: file, key: key}, nil
 }

@@ -252,3 +252,15 @@ func TestRemoveSpools(t *testing.T) {
 	require.Len(t, left, 2)
 	require.NoError(t, RemoveSpools(filepath.Join(dir, "missing")))
 }
+
+func TestNamelessFile(t *testing.T) {
+	dir := t.TempDir()
+	file, err := NamelessFile(dir)
+	require.NoError(t, err)
+	defer file.Close()
+	_, err = file.WriteString("there")
+	require.NoError(t, err)
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Empty(t, entries)
+}

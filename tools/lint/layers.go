@@ -36,7 +36,7 @@ var Layers = []Layer{
 	{"l3", "client engine", []string{
 		"introclient", "broker", "placement", "chkencode", "upload", "helperclient", "immutable", "download", "mutable", "dirnode", "gridclient",
 	}},
-	{"l4", "daemon support", []string{"version", "nodeconf", "daemon", "nodetub", "password", "webapi", "clientnode"}},
+	{"l4", "daemon support", []string{"version", "nodeconf", "daemon", "nodetub", "password", "webapi", "webfiles", "clientnode"}},
 }
 
 // testOnly are packages of common/ that only tests may import; they may import
