@@ -2,12 +2,14 @@ package clientnode
 
 import (
 	"context"
+	"fmt"
 	"os"
 
 	"github.com/besn0847/arm-tahoe/common/broker"
 	"github.com/besn0847/arm-tahoe/common/daemon"
 	"github.com/besn0847/arm-tahoe/common/furl"
 	"github.com/besn0847/arm-tahoe/common/gridclient"
+	"github.com/besn0847/arm-tahoe/common/helperclient"
 	"github.com/besn0847/arm-tahoe/common/introclient"
 	"github.com/besn0847/arm-tahoe/common/mutable"
 	"github.com/besn0847/arm-tahoe/common/nodetub"
@@ -57,8 +59,28 @@ func (n *Node) gridConfig() (gridclient.Config, error) {
 	if config.Lease, err = n.Dir.LeaseSecret(); err != nil {
 		return config, err
 	}
+	if config.Helper, err = n.helperClient(); err != nil {
+		return config, err
+	}
 	config.Broker, err = n.brokerConfig()
 	return config, err
+}
+
+// helperClient connects to the helper of tahoe.cfg, if there is one.
+func (n *Node) helperClient() (gridclient.Helper, error) {
+	if n.Config.Client.HelperFURL.IsZero() {
+		return nil, nil
+	}
+	address, err := furl.Parse(n.Config.Client.HelperFURL.RevealString())
+	if err != nil {
+		return nil, fmt.Errorf("[client] helper.furl: the FURL %w; copy it again from private/helper.furl of the helper", err)
+	}
+	client := helperclient.New(helperclient.Config{Tub: n.Tub.Tub, FURL: address, Logger: n.Log})
+	n.Shutdown.Add(daemon.Drain, "helper client", func(context.Context) error {
+		client.Close()
+		return nil
+	})
+	return client, nil
 }
 
 func (n *Node) brokerConfig() (broker.Config, error) {

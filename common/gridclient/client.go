@@ -3,6 +3,7 @@ package gridclient
 import (
 	"context"
 	"log/slog"
+	"sync"
 
 	"github.com/besn0847/arm-tahoe/common/broker"
 	"github.com/besn0847/arm-tahoe/common/dirnode"
@@ -56,6 +57,8 @@ type Helper interface {
 type Client struct {
 	cfg       Config
 	broker    *broker.Broker // nil where Config.Servers is used
+	servers   broker.Servers
+	promised  sync.Map // storage indexes to func() string; see Promise
 	uploads   *upload.Uploader
 	files     *immutable.Uploader
 	downloads *download.Downloader
@@ -80,6 +83,7 @@ func New(cfg Config) (*Client, error) {
 		c.broker = broker.New(cfg.Broker)
 		servers = known{c.broker}
 	}
+	c.servers = servers
 	c.uploads = upload.New(servers, cfg.Lease, cfg.Log)
 	var err error
 	c.files, err = immutable.NewUploader(immutable.UploaderConfig{
@@ -145,11 +149,14 @@ func (c *Client) MutableLayout() uri.Layout {
 	return uri.SDMF
 }
 
-// allowed looks into the blacklist.
+// allowed looks into the blacklist, and whether the file is stored at all.
 func (c *Client) allowed(cap uri.Cap) error {
 	si, ok := cap.StorageIndex()
-	if !ok || c.cfg.Blacklist == nil {
+	if !ok {
 		return nil
+	}
+	if err := c.stored(si); err != nil || c.cfg.Blacklist == nil {
+		return err
 	}
 	reason, prohibited, err := c.cfg.Blacklist(si)
 	switch {

@@ -12,6 +12,7 @@ import (
 	"github.com/besn0847/arm-tahoe/common/daemon"
 	"github.com/besn0847/arm-tahoe/common/nodeconf"
 	"github.com/besn0847/arm-tahoe/common/secret"
+	"github.com/besn0847/arm-tahoe/helper/helpernode"
 	"github.com/besn0847/arm-tahoe/introducer/intronode"
 	"github.com/besn0847/arm-tahoe/storage/storagenode"
 )
@@ -131,6 +132,6 @@ func (m *member) copyAliases(from *member) error {
 // runClient serves everything that a client node can be.
 func runClient(ctx context.Context, node *daemon.Node) error {
 	return clientnode.Run(ctx, node, clientnode.Services{
-		Storage: storagenode.Start, TubOptions: storagenode.TubOptions(),
+		Storage: storagenode.Start, Helper: helpernode.Start, TubOptions: storagenode.TubOptions(),
 	})
 }
