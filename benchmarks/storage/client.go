@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/besn0847/arm-tahoe/common/foolscap"
@@ -37,11 +38,7 @@ func connect(ctx context.Context, n *node, protocol string, count int) (clients 
 		}
 	}()
 	for range count {
-		dial := dialFoolscap
-		if protocol == https {
-			dial = dialHTTPS
-		}
-		c, err := dial(ctx, n)
+		c, err := dial(ctx, n, protocol)
 		if err != nil {
 			return clients, err
 		}
@@ -59,7 +56,17 @@ func closeAll(clients []client) {
 	}
 }
 
-func dialHTTPS(_ context.Context, n *node) (client, error) {
+func dial(ctx context.Context, n *node, protocol string) (client, error) {
+	switch protocol {
+	case https:
+		return dialHTTPS(n)
+	case overFoolscap:
+		return dialFoolscap(ctx, n)
+	}
+	return client{}, fmt.Errorf("no protocol %q: say %s or %s", protocol, https, overFoolscap)
+}
+
+func dialHTTPS(n *node) (client, error) {
 	nurl, err := nurlOf(n)
 	if err != nil {
 		return client{}, err

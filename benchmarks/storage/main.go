@@ -73,7 +73,8 @@ type options struct {
 	output      string
 	dir         string
 	only        string // the parts to measure, "" is all
-	gateways    int    // clients in the bulk part, each with a connection
+	protocols   []string
+	gateways    int // clients in the bulk part, each with a connection
 	shareSize   int
 	writePiece  int // of one call
 	readPiece   int
@@ -93,11 +94,16 @@ func parse(args []string) (options, error) {
 	flags.StringVar(&o.output, "o", "", "Markdown `file` that the table replaces its section in")
 	flags.StringVar(&o.dir, "dir", os.TempDir(), "directory for the nodes, on the disk to be measured")
 	flags.StringVar(&o.only, "only", "", "some of bulk,small,memory,start instead of all")
+	protocol := flags.String("protocol", "", "HTTPS or Foolscap instead of both")
 	flags.IntVar(&o.gateways, "gateways", 4, "clients at once in the bulk part")
 	flags.IntVar(&o.writePiece, "write-piece", 1<<20, "bytes in one write of the bulk part")
 	flags.IntVar(&o.readPiece, "read-piece", 349526, "bytes in one read of the bulk part")
 	if err := flags.Parse(args); err != nil {
 		return o, err
+	}
+	o.protocols = protocols
+	if *protocol != "" {
+		o.protocols = []string{*protocol}
 	}
 	o.turns, o.bulkShares, o.stored = 5, 256, 100_000
 	o.smallOps = map[bool]int{false: 600, true: 6000}

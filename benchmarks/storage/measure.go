@@ -52,7 +52,7 @@ func measure(ctx context.Context, o options, dir string) ([]row, error) {
 		}
 	}
 	_ = add("memory", func() ([]row, error) { return idleMemory(ctx, g) })
-	for _, protocol := range protocols {
+	for _, protocol := range o.protocols {
 		_ = add("memory", func() ([]row, error) { return writingMemory(ctx, o, g.storage, protocol) })
 		_ = add("bulk", func() ([]row, error) { return bulk(ctx, o, g.storage, protocol) })
 		_ = add("small", func() ([]row, error) { return small(ctx, o, g.storage, protocol) })
