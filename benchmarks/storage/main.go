@@ -54,7 +54,7 @@ func run(ctx context.Context, args []string) error {
 func publish(o options, about facts, rows []row) error {
 	text := markdown(about, rows)
 	if o.output != "" {
-		if err := writeSection(o.output, text); err != nil {
+		if err := writeSection(o.output, sectionBegin(about), text); err != nil {
 			return err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"time"
@@ -52,13 +53,15 @@ func (r row) reached() string {
 type facts struct {
 	Date, CPU, Commit, LoadBefore, LoadAfter string
 	Cores                                    int
+	// Disk is the file system of the nodes: "ext4", "tmpfs".
+	Disk string
 	Notes                                    []string
 }
 
 func describe(o options) facts {
 	about := facts{
 		Date: time.Now().UTC().Format("2006-01-02 15:04 UTC"), CPU: processor(), Cores: runtime.NumCPU(),
-		Commit: commit(), LoadBefore: load(),
+		Commit: commit(), LoadBefore: load(), Disk: fileSystem(o.dir),
 	}
 	about.Notes = []string{
 		fmt.Sprintf("Shares of %d KiB: %d clients at once, each with its own connection, write pieces of %d bytes "+
@@ -66,7 +69,7 @@ func describe(o options) facts {
 			o.shareSize>>10, o.gateways, o.writePiece, o.readPiece),
 		fmt.Sprintf("%d turns of each program (Python, ours, Python, ours), %d shares in each; small shares are of %d bytes, from %d clients.",
 			o.turns, o.bulkShares, o.smallSize, o.writers),
-		"Ours syncs every share to the disk before it is acknowledged; Python never does.",
+		synced(fileSystem(o.dir)),
 		"The client runs on the same processors as the servers.",
 	}
 	if o.quick {
@@ -101,16 +104,48 @@ func load() string {
 	return strings.Join(fields[:min(3, len(fields))], " ")
 }
 
-// Marks around the section of a file that this program writes.
-const (
-	sectionBegin = "<!-- benchmarks/storage writes from here -->\n"
-	sectionEnd   = "<!-- to here -->\n"
-)
+// fileSystem returns the type of the file system that holds a directory, as
+// /proc/self/mounts has it.
+func fileSystem(dir string) string {
+	path, err := filepath.Abs(dir)
+	if err == nil {
+		path, err = filepath.EvalSymlinks(path)
+	}
+	mounts, readErr := os.ReadFile("/proc/self/mounts")
+	if err != nil || readErr != nil {
+		return "unknown"
+	}
+	best, kind := "", "unknown"
+	for line := range strings.Lines(string(mounts)) {
+		fields := strings.Fields(line)
+		rel, err := filepath.Rel(fields[1], path)
+		if err == nil && filepath.IsLocal(rel) && len(fields[1]) >= len(best) {
+			best, kind = fields[1], fields[2]
+		}
+	}
+	return kind
+}
+
+// synced says what syncing means there.
+func synced(disk string) string {
+	if disk == "tmpfs" {
+		return "In memory (tmpfs), where syncing costs nothing: what protocols and programs cost, without a disk."
+	}
+	return "Ours syncs every share to the disk before it is acknowledged; Python never does."
+}
+
+// sectionBegin is the mark where this program's section of a file begins; there
+// is one for each file system.
+func sectionBegin(about facts) string {
+	return "<!-- benchmarks/storage on " + about.Disk + " writes from here -->\n"
+}
+
+const sectionEnd = "<!-- to here -->\n"
 
 func markdown(about facts, rows []row) string {
 	about.LoadAfter = load()
 	var text strings.Builder
-	fmt.Fprintf(&text, "%s## Storage node, %s\n\n", sectionBegin, about.Date)
+	fmt.Fprintf(&text, "%s## Storage node on %s, %s\n\n", sectionBegin(about), about.Disk, about.Date)
 	fmt.Fprintf(&text, "%d cores, %s; commit %s; load average before %s, after %s.\n\n",
 		about.Cores, about.CPU, about.Commit, about.LoadBefore, about.LoadAfter)
 	text.WriteString("| what | unit | Tahoe-LAFS 1.20 | ours | ratio | goal | reached |\n| --- | --- | --: | --: | --: | --- | --- |\n")
@@ -137,7 +172,7 @@ func number(v float64) string {
 }
 
 // writeSection replaces the section in a file, or adds it.
-func writeSection(path, section string) error {
+func writeSection(path, begin, section string) error {
 	old, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -146,8 +181,11 @@ func writeSection(path, section string) error {
 	if text == "" {
 		text = "# Results\n\n"
 	}
-	before, rest, found := strings.Cut(text, sectionBegin)
+	before, rest, found := strings.Cut(text, begin)
 	after := ""
+	if !found && !strings.HasSuffix(before, "\n\n") {
+		before += "\n"
+	}
 	if found {
 		_, after, _ = strings.Cut(rest, sectionEnd)
 	}
