@@ -54,8 +54,8 @@ type facts struct {
 	Date, CPU, Commit, LoadBefore, LoadAfter string
 	Cores                                    int
 	// Disk is the file system of the nodes: "ext4", "tmpfs".
-	Disk string
-	Notes                                    []string
+	Disk  string
+	Notes []string
 }
 
 func describe(o options) facts {
