@@ -84,7 +84,7 @@ func fetchShare(ctx context.Context, c client, si grid.StorageIndex, want, buffe
 	return nil
 }
 
-// share out does the work of count jobs with all clients at once. job is called
+// shareOut does the work of count jobs with all clients at once. job is called
 // concurrently for different clients.
 func shareOut(ctx context.Context, clients []client, count int, job func(ctx context.Context, c client, worker, i int) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)

@@ -10,6 +10,13 @@ import (
 // each of which crypto/tls writes by itself.
 const gatherSize = 64 << 10
 
+// maxGathering bounds the buffers in use, 4 MiB in all: a peer that does not read
+// keeps one. Who comes when they are taken writes record by record.
+const maxGathering = 64
+
+// gathering holds a token for each buffer in use.
+var gathering = make(chan struct{}, maxGathering)
+
 var gatherBuffers = sync.Pool{New: func() any { return new([gatherSize]byte) }}
 
 // gatherConn is a connection below TLS that puts the records of a long write
@@ -37,12 +44,18 @@ func gatherBelow(wire net.Conn) *gatherConn {
 	return g
 }
 
-// begin holds back what is written until there is enough of it, or end is called.
+// begin holds back what is written until there is enough of it, or end is called,
+// if there is a buffer for that.
 func (g *gatherConn) begin() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.buffer == nil {
+	if g.buffer != nil {
+		return
+	}
+	select {
+	case gathering <- struct{}{}:
 		g.buffer = gatherBuffers.Get().(*[gatherSize]byte)
+	default:
 	}
 }
 
@@ -54,6 +67,7 @@ func (g *gatherConn) end() error {
 	if g.buffer != nil {
 		gatherBuffers.Put(g.buffer)
 		g.buffer = nil
+		<-gathering
 	}
 	return err
 }

@@ -60,3 +60,16 @@ func TestGatherReportsLateErrors(t *testing.T) {
 	_, err = g.Write([]byte("more"))
 	require.ErrorIs(t, err, broken)
 }
+
+func TestGatherBuffersAreBounded(t *testing.T) {
+	all := make([]gatherConn, maxGathering+1)
+	for i := range all {
+		all[i].Conn = &writeLog{}
+		all[i].begin()
+		defer func() { require.NoError(t, all[i].end()) }()
+	}
+	last := &all[maxGathering]
+	_, err := last.Write([]byte("at once"))
+	require.NoError(t, err)
+	require.Len(t, last.Conn.(*writeLog).writes, 1)
+}
