@@ -35,6 +35,7 @@ func startGrid(_ context.Context, n *Node) error {
 			Files: n.Grid, Directories: n.Grid, MutableLayout: n.Grid.MutableLayout(),
 			Layout: n.Web.Layout(), Log: n.Log,
 		}).Mount(n.Web)
+		n.Web.Stats().ProduceCounters(n.Grid.Counters)
 	}
 	return nil
 }

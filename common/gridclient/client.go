@@ -62,6 +62,7 @@ type Client struct {
 	keys      *mutable.KeyPool
 	mutables  *mutable.Client
 	dirs      *dirnode.Client
+	counters  counters
 }
 
 // New returns a client. Nothing is connected before Run. Close it. The error is
