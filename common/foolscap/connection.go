@@ -73,6 +73,7 @@ type connection struct {
 // pending is a call of ours that waits for its answer.
 type pending struct {
 	answer chan answer // of one place, or nil
+	limit  int64       // memory of the answer in bytes; 0 for the tub's limit
 	// done, if not nil, is called with the connection's mu held.
 	done      func(banana.Value, error)
 	abandoned bool // guarded by the connection's mu
@@ -99,7 +100,7 @@ func newConnection(t *Tub, peer grid.TubID, wire net.Conn, in *bufio.Reader, voc
 	c.reader.Reserve = func(n int64) error { return t.memory.take(c.ctx, n) }
 	c.reader.Ping = c.pong
 	c.reader.Extensions = map[string]banana.Extension{
-		"arguments": readArguments, "copyable": readFailure,
+		"arguments": readArguments, "copyable": readCopyable,
 		"my-reference": c.readMyReference, "your-reference": c.readYourReference, "their-reference": refuseGift,
 	}
 	return c

@@ -34,7 +34,7 @@ var Layers = []Layer{
 		"connlimit", "furl", "banana", "foolscap", "introrpc", "storagerpc", "storagehttp", "helperrpc",
 	}},
 	{"l3", "client engine", []string{
-		"introclient", "broker", "placement", "chkencode", "upload", "immutable", "download", "mutable", "dirnode", "gridclient",
+		"introclient", "broker", "placement", "chkencode", "upload", "helperclient", "immutable", "download", "mutable", "dirnode", "gridclient",
 	}},
 	{"l4", "daemon support", []string{"version", "nodeconf", "daemon", "nodetub", "password", "webapi", "webfiles", "clientnode"}},
 }
