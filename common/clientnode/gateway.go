@@ -2,12 +2,14 @@ package clientnode
 
 import (
 	"context"
+	"fmt"
 	"os"
 
 	"github.com/besn0847/arm-tahoe/common/broker"
 	"github.com/besn0847/arm-tahoe/common/daemon"
 	"github.com/besn0847/arm-tahoe/common/furl"
 	"github.com/besn0847/arm-tahoe/common/gridclient"
+	"github.com/besn0847/arm-tahoe/common/helperclient"
 	"github.com/besn0847/arm-tahoe/common/introclient"
 	"github.com/besn0847/arm-tahoe/common/mutable"
 	"github.com/besn0847/arm-tahoe/common/nodetub"
@@ -58,8 +60,29 @@ func (n *Node) gridConfig() (gridclient.Config, error) {
 	if config.Lease, err = n.Dir.LeaseSecret(); err != nil {
 		return config, err
 	}
-	config.Broker, err = n.brokerConfig()
-	return config, err
+	if config.Broker, err = n.brokerConfig(); err != nil {
+		return config, err
+	}
+	return config, n.connectHelper(&config)
+}
+
+// connectHelper has immutable files uploaded through the helper of tahoe.cfg.
+func (n *Node) connectHelper(config *gridclient.Config) error {
+	text := n.Config.Client.HelperFURL
+	if text.IsZero() {
+		return nil
+	}
+	address, err := furl.Parse(text.RevealString())
+	if err != nil {
+		return fmt.Errorf("[client]helper.furl: the FURL %w; copy it again from private/helper.furl of the helper", err)
+	}
+	n.Helper = helperclient.New(helperclient.Config{Tub: n.Tub.Tub, FURL: address, Logger: n.Log})
+	config.Helper = n.Helper
+	n.Shutdown.Add(daemon.Drain, "helper client", func(context.Context) error {
+		n.Helper.Close()
+		return nil
+	})
+	return nil
 }
 
 func (n *Node) brokerConfig() (broker.Config, error) {

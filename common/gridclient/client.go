@@ -56,6 +56,7 @@ type Helper interface {
 type Client struct {
 	cfg       Config
 	broker    *broker.Broker // nil where Config.Servers is used
+	servers   broker.Servers
 	uploads   *upload.Uploader
 	files     *immutable.Uploader
 	downloads *download.Downloader
@@ -81,6 +82,7 @@ func New(cfg Config) (*Client, error) {
 		c.broker = broker.New(cfg.Broker)
 		servers = known{c.broker}
 	}
+	c.servers = servers
 	c.uploads = upload.New(servers, cfg.Lease, cfg.Log)
 	var err error
 	c.files, err = immutable.NewUploader(immutable.UploaderConfig{
@@ -127,6 +129,13 @@ func (c *Client) Status() []broker.Status {
 	}
 	return c.broker.Status()
 }
+
+// Servers returns the servers, for services beside the client, such as a helper.
+func (c *Client) Servers() broker.Servers { return c.servers }
+
+// Uploader returns what stores ciphertext on the servers, for a helper; it is closed
+// with the client.
+func (c *Client) Uploader() *upload.Uploader { return c.uploads }
 
 // WaitFor waits until at least so many servers are connected that may be given new
 // shares.

@@ -2,6 +2,7 @@ package interop_test
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -152,4 +153,57 @@ func aliasCap(t *testing.T, n *interop.Node, alias string) string {
 	}
 	require.Fail(t, "no alias "+alias)
 	return ""
+}
+
+// TestOurNodeAlone: a storage node of ours uses its own disk through its own
+// gateway, keeps what is on the blacklist to itself, and finds its files again.
+func TestOurNodeAlone(t *testing.T) {
+	root := interop.Require(t)
+	in := root.StartIntroducer(t, interop.IntroducerOptions{Ours: true})
+	n := root.StartNode(t, interop.NodeOptions{
+		Name: "alone", Introducers: []string{in.FURL()}, Storage: true, Shares: "1/1/1", Ours: true,
+	})
+	n.WaitConnected(t, 1)
+	welcome, err := n.Welcome()
+	require.NoError(t, err)
+	require.Equal(t, "Connected to this node", welcome.Servers[0].ConnectionStatus)
+	data := testData(2*segmentSize + 3)
+	n.Tahoe(t, nil, "create-alias", "home").OK(t)
+	cap := strings.TrimSpace(string(n.Tahoe(t, data, "put", "-", "home:file").OK(t)))
+	n.Restart(t)
+	n.WaitConnected(t, 1)
+	require.True(t, bytes.Equal(data, n.Tahoe(t, nil, "get", "home:file").OK(t)))
+
+	si := strings.TrimSpace(string(n.Tahoe(t, nil, "debug", "dump-cap", cap).OK(t)))
+	_, si, found := strings.Cut(si, "storage index: ")
+	require.True(t, found)
+	si, _, _ = strings.Cut(si, "\n")
+	blacklist := filepath.Join(n.BaseDir, "access.blacklist")
+	require.NoError(t, os.WriteFile(blacklist, []byte(si+" not for you\n"), 0o600))
+	refused := n.Tahoe(t, nil, "get", "home:file")
+	require.NotZero(t, refused.ExitCode)
+	require.Contains(t, string(refused.Stderr), "403")
+	require.Contains(t, string(refused.Stderr), "not for you")
+	require.Equal(t, "file\n", string(n.Tahoe(t, nil, "ls", "home:").OK(t)))
+}
+
+// TestTreeThroughOurGateway copies 300 files there and back.
+func TestTreeThroughOurGateway(t *testing.T) {
+	root := interop.Require(t)
+	in := root.StartIntroducer(t, interop.IntroducerOptions{Ours: true})
+	furls := []string{in.FURL()}
+	n := root.StartNode(t, interop.NodeOptions{Name: "gateway", Introducers: furls, Shares: "2/3/3", Ours: true})
+	root.StartNodes(t, storageOnly(furls, true, false), storageOnly(furls, true, false), storageOnly(furls, false, false))
+	n.WaitConnected(t, 3)
+	n.Tahoe(t, nil, "create-alias", "home").OK(t)
+	there, back := filepath.Join(root.Dir, "tree"), filepath.Join(root.Dir, "back")
+	for i := range 300 {
+		path := filepath.Join(there, fmt.Sprintf("d %d", i%7), fmt.Sprintf("é%d", i%3), fmt.Sprintf("файл 文 %d.txt", i))
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		require.NoError(t, os.WriteFile(path, testData(i*i%5000), 0o644))
+	}
+	require.NoError(t, os.Mkdir(back, 0o755))
+	n.Tahoe(t, nil, "cp", "-r", there, "home:").OK(t)
+	n.Tahoe(t, nil, "cp", "-r", "home:tree", back).OK(t)
+	require.Equal(t, readTree(t, there), readTree(t, filepath.Join(back, "tree")))
 }
