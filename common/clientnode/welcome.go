@@ -3,7 +3,6 @@ package clientnode
 import (
 	"cmp"
 	"html/template"
-	"math"
 	"net/http"
 	"time"
 
@@ -83,7 +82,7 @@ func describe(s broker.Status) serverJSON {
 		described.AvailableSpace = &space
 	}
 	if s.Connected {
-		since := math.Floor(float64(s.Since.UnixMicro())) / 1e6
+		since := float64(s.Since.UnixMicro()) / 1e6
 		described.LastReceived = &since
 	}
 	return described

@@ -3,10 +3,13 @@ package interop_test
 import (
 	"bytes"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -174,6 +177,20 @@ func TestOurNodeAlone(t *testing.T) {
 	n.WaitConnected(t, 1)
 	require.True(t, bytes.Equal(data, n.Tahoe(t, nil, "get", "home:file").OK(t)))
 
+	for _, lost := range []struct{ cap, text string }{
+		{"URI:CHK:" + strings.Repeat("a", 26) + ":" + strings.Repeat("a", 52) + ":1:1:200", "NoSharesError: no shares could be found."},
+		{"URI:SSK:" + strings.Repeat("a", 26) + ":" + strings.Repeat("a", 52), "UnrecoverableFileError: the directory"},
+		{"URI:DIR2:" + strings.Repeat("a", 26) + ":" + strings.Repeat("a", 52) + "/?t=json", `{"error":"UnrecoverableFileError: `},
+	} {
+		answer, err := http.Get(n.WebURL() + "/uri/" + lost.cap)
+		require.NoError(t, err)
+		text, err := io.ReadAll(answer.Body)
+		_ = answer.Body.Close()
+		require.NoError(t, err)
+		require.Equal(t, http.StatusGone, answer.StatusCode, "%s", text)
+		require.True(t, strings.HasPrefix(string(text), lost.text), "%s", text)
+	}
+
 	si := strings.TrimSpace(string(n.Tahoe(t, nil, "debug", "dump-cap", cap).OK(t)))
 	_, si, found := strings.Cut(si, "storage index: ")
 	require.True(t, found)
@@ -206,4 +223,26 @@ func TestTreeThroughOurGateway(t *testing.T) {
 	n.Tahoe(t, nil, "cp", "-r", there, "home:").OK(t)
 	n.Tahoe(t, nil, "cp", "-r", "home:tree", back).OK(t)
 	require.Equal(t, readTree(t, there), readTree(t, filepath.Join(back, "tree")))
+}
+
+// TestOurGatewayWithPythonsHelper: our gateway gives ciphertext to a helper of 1.20.
+func TestOurGatewayWithPythonsHelper(t *testing.T) {
+	root := interop.Require(t)
+	in := root.StartIntroducer(t, interop.IntroducerOptions{})
+	helper := root.StartNode(t, interop.NodeOptions{
+		Name: "helper", Introducers: []string{in.FURL()}, Storage: true, Shares: "1/1/1", RunHelper: true,
+	})
+	n := root.StartNode(t, interop.NodeOptions{
+		Name: "gateway", Introducers: []string{in.FURL()}, Shares: "1/1/1", HelperFURL: helper.FURL(t, "helper.furl"), Ours: true,
+	})
+	helper.WaitConnected(t, 1)
+	n.WaitConnected(t, 1)
+	data := testData(2*segmentSize + 3)
+	require.Eventually(t, func() bool {
+		return strings.Contains(string(request(t, http.MethodGet, n.WebURL()+"/", nil)), "Connected, tahoe-lafs/1.20")
+	}, 2*time.Minute, 100*time.Millisecond, "the helper on the welcome page")
+	cap := strings.TrimSpace(string(n.Tahoe(t, data, "put", "-").OK(t)))
+	require.True(t, bytes.Equal(data, helper.Tahoe(t, nil, "get", cap).OK(t)))
+	status := string(request(t, http.MethodGet, helper.WebURL()+"/helper_status?t=json", nil))
+	require.Contains(t, status, fmt.Sprintf(`"chk_upload_helper.encoded_bytes": %d`, len(data)))
 }
