@@ -59,7 +59,8 @@ func (a *attempt) fail(err error) {
 
 // GetReference connects to the tub of a FURL, if there is no connection, and
 // returns a reference to the object, which the caller releases. It blocks until
-// then, until ctx ends, or until NegotiationTimeout is over.
+// then, until ctx ends, or until connecting has taken NegotiationTimeout. If another
+// connection to the tub replaces the one that it asks on, it asks again on that.
 func (t *Tub) GetReference(ctx context.Context, f furl.FURL) (*Reference, error) {
 	if f.IsZero() {
 		return nil, errors.New("get a reference: no FURL")
@@ -68,7 +69,13 @@ func (t *Tub) GetReference(ctx context.Context, f furl.FURL) (*Reference, error)
 	if err != nil {
 		return nil, fmt.Errorf("connect to tub %s: %w", f.TubID(), err)
 	}
-	v, err := c.call(ctx, 0, "getReferenceByName", []banana.Value{Named{"name", banana.Bytes(f.Swissnum().Reveal())}})
+	v, err := c.referenceByName(ctx, f)
+	for errors.Is(err, ErrDisconnected) {
+		if c = t.survivor(c); c == nil {
+			break
+		}
+		v, err = c.referenceByName(ctx, f)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -79,6 +86,23 @@ func (t *Tub) GetReference(ctx context.Context, f furl.FURL) (*Reference, error)
 		releaseAll(collect(nil, v))
 		return nil, fmt.Errorf("get a reference from tub %s: the answer is %s", f.TubID(), v.Kind())
 	}
+}
+
+// referenceByName asks for the object of a FURL. It may be asked again.
+func (c *connection) referenceByName(ctx context.Context, f furl.FURL) (banana.Value, error) {
+	return c.call(ctx, 0, "getReferenceByName", []banana.Value{Named{"name", banana.Bytes(f.Swissnum().Reveal())}})
+}
+
+// survivor returns the connection that has taken the place of a lost one, or nil.
+// It is installed before the other is closed, so that who loses a call to that
+// finds it.
+func (t *Tub) survivor(lost *connection) *connection {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if c := t.connections[lost.peer]; c != lost {
+		return c
+	}
+	return nil
 }
 
 // connect returns the connection to the tub of a FURL, making one if needed.
