@@ -59,7 +59,8 @@ func (a *attempt) fail(err error) {
 
 // GetReference connects to the tub of a FURL, if there is no connection, and
 // returns a reference to the object, which the caller releases. It blocks until
-// then, until ctx ends, or until NegotiationTimeout is over.
+// then, until ctx ends, or until connecting has taken NegotiationTimeout. If another
+// connection to the tub replaces the one that it asks on, it asks again on that.
 func (t *Tub) GetReference(ctx context.Context, f furl.FURL) (*Reference, error) {
 	if f.IsZero() {
 		return nil, errors.New("get a reference: no FURL")
@@ -68,7 +69,13 @@ func (t *Tub) GetReference(ctx context.Context, f furl.FURL) (*Reference, error)
 	if err != nil {
 		return nil, fmt.Errorf("connect to tub %s: %w", f.TubID(), err)
 	}
-	v, err := c.call(ctx, 0, "getReferenceByName", []banana.Value{Named{"name", banana.Bytes(f.Swissnum().Reveal())}})
+	v, err := c.referenceByName(ctx, f)
+	for errors.Is(err, ErrDisconnected) {
+		if c = t.survivor(c); c == nil {
+			break
+		}
+		v, err = c.referenceByName(ctx, f)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -79,6 +86,23 @@ func (t *Tub) GetReference(ctx context.Context, f furl.FURL) (*Reference, error)
 		releaseAll(collect(nil, v))
 		return nil, fmt.Errorf("get a reference from tub %s: the answer is %s", f.TubID(), v.Kind())
 	}
+}
+
+// referenceByName asks for the object of a FURL. It may be asked again.
+func (c *connection) referenceByName(ctx context.Context, f furl.FURL) (banana.Value, error) {
+	return c.call(ctx, 0, "getReferenceByName", []banana.Value{Named{"name", banana.Bytes(f.Swissnum().Reveal())}})
+}
+
+// survivor returns the connection that has taken the place of a lost one, or nil.
+// It is installed before the other is closed, so that who loses a call to that
+// finds it.
+func (t *Tub) survivor(lost *connection) *connection {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if c := t.connections[lost.peer]; c != lost {
+		return c
+	}
+	return nil
 }
 
 // connect returns the connection to the tub of a FURL, making one if needed.
@@ -108,15 +132,36 @@ func (t *Tub) connect(ctx context.Context, f furl.FURL) (*connection, error) {
 	}
 }
 
+// target is the tub that an attempt wants.
+type target struct {
+	id grid.TubID
+	// last is what we remember of the tub as a master, as of the start of the
+	// attempt, and every try of the attempt says it. One that told of the winner of
+	// its own attempt would ask the master to replace the winner (see prefers) just
+	// when we are about to hang up on the others: nothing would be left. The original
+	// takes it when TCP connects (negotiate.py initClient).
+	last string
+}
+
+// target returns the tub as it is known now. t.mu is held.
+func (t *Tub) target(id grid.TubID) target {
+	last, ok := t.slaves[id]
+	if !ok {
+		last = "none 0"
+	}
+	return target{id, last}
+}
+
 // startAttempt dials in goroutines of its own, so that who gives up first does
 // not end it for others. t.mu is held.
 func (t *Tub) startAttempt(f furl.FURL) *attempt {
 	ctx, cancel := context.WithTimeout(t.ctx, NegotiationTimeout)
 	a := &attempt{done: make(chan struct{}), cancel: cancel}
 	t.attempts[f.TubID()] = a
+	to := t.target(f.TubID())
 	t.goroutine(func() {
 		defer cancel()
-		c, err := t.dialAll(ctx, f)
+		c, err := t.dialAll(ctx, f, to)
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		if t.attempts[f.TubID()] == a {
@@ -133,7 +178,7 @@ func (t *Tub) startAttempt(f furl.FURL) *attempt {
 
 // dialAll tries all hints at once. The first connection wins, also one that the
 // peer makes to us in the meantime: install ends ctx then.
-func (t *Tub) dialAll(ctx context.Context, f furl.FURL) (*connection, error) {
+func (t *Tub) dialAll(ctx context.Context, f furl.FURL, to target) (*connection, error) {
 	type outcome struct {
 		conn *connection
 		err  error
@@ -150,7 +195,7 @@ func (t *Tub) dialAll(ctx context.Context, f furl.FURL) (*connection, error) {
 		}
 		tries++
 		t.goroutine(func() {
-			c, err := t.dialHint(ctx, dial, hint, f.TubID())
+			c, err := t.dialHint(ctx, dial, hint, to)
 			results <- outcome{c, err}
 		})
 	}
@@ -173,13 +218,13 @@ func (t *Tub) dialAll(ctx context.Context, f furl.FURL) (*connection, error) {
 }
 
 // dialHint connects and negotiates by one hint.
-func (t *Tub) dialHint(ctx context.Context, dial Dialer, hint furl.Hint, id grid.TubID) (*connection, error) {
+func (t *Tub) dialHint(ctx context.Context, dial Dialer, hint furl.Hint, to target) (*connection, error) {
 	conn, err := dial(ctx, hint)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", hint, err)
 	}
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
-	c, err := t.clientNegotiation(ctx, conn, hint, id, stop)
+	c, err := t.clientNegotiation(ctx, conn, hint, to, stop)
 	if err != nil {
 		stop()
 		_ = conn.Close()
@@ -193,7 +238,7 @@ func (t *Tub) dialHint(ctx context.Context, dial Dialer, hint furl.Hint, id grid
 
 // clientNegotiation is the connecting side (negotiate.py sendPlaintextClient,
 // handlePLAINTEXTClient).
-func (t *Tub) clientNegotiation(ctx context.Context, conn net.Conn, hint furl.Hint, id grid.TubID, claim func() bool) (*connection, error) {
+func (t *Tub) clientNegotiation(ctx context.Context, conn net.Conn, hint furl.Hint, to target, claim func() bool) (*connection, error) {
 	if err := conn.SetDeadline(time.Now().Add(NegotiationTimeout)); err != nil {
 		return nil, err
 	}
@@ -201,7 +246,7 @@ func (t *Tub) clientNegotiation(ctx context.Context, conn net.Conn, hint furl.Hi
 	if err != nil {
 		host = hint.Rest
 	}
-	request := fmt.Sprintf("GET /id/%s HTTP/1.1\r\nHost: %s\r\nUpgrade: TLS/1.0\r\nConnection: Upgrade\r\n\r\n", id, host)
+	request := fmt.Sprintf("GET /id/%s HTTP/1.1\r\nHost: %s\r\nUpgrade: TLS/1.0\r\nConnection: Upgrade\r\n\r\n", to.id, host)
 	if _, err := io.WriteString(conn, request); err != nil {
 		return nil, err
 	}
@@ -215,7 +260,7 @@ func (t *Tub) clientNegotiation(ctx context.Context, conn net.Conn, hint furl.Hi
 	}
 	early, _ := in.Peek(in.Buffered())
 	secured := tls.Client(&prefixConn{Conn: &gatherConn{Conn: conn}, prefix: early}, t.certificate.tlsConfig())
-	return t.negotiate(ctx, secured, &id, claim)
+	return t.negotiate(ctx, secured, &to, claim)
 }
 
 func checkReply(block string) error {

@@ -103,8 +103,7 @@ func errorBlock(err error) []byte {
 // negotiation is the encrypted part, in either role.
 type negotiation struct {
 	tub      *Tub
-	isClient bool
-	wanted   grid.TubID // if isClient
+	wanted   *target // nil if the peer dialled
 	conn     *tls.Conn
 	in       *bufio.Reader
 	activity *activity
@@ -118,14 +117,11 @@ type negotiation struct {
 // connection that has started. If it fails, the peer has been told; the caller
 // closes conn. A client passes the tub it wants and a claim for install; a server
 // neither.
-func (t *Tub) negotiate(ctx context.Context, conn *tls.Conn, wanted *grid.TubID, claim func() bool) (*connection, error) {
+func (t *Tub) negotiate(ctx context.Context, conn *tls.Conn, wanted *target, claim func() bool) (*connection, error) {
 	if err := conn.HandshakeContext(ctx); err != nil {
 		return nil, fmt.Errorf("TLS: %w", err)
 	}
-	n := &negotiation{tub: t, conn: conn, activity: &activity{in: conn}, claim: claim}
-	if wanted != nil {
-		n.isClient, n.wanted = true, *wanted
-	}
+	n := &negotiation{tub: t, wanted: wanted, conn: conn, activity: &activity{in: conn}, claim: claim}
 	n.in = bufio.NewReaderSize(n.activity, maxBlockSize)
 	if _, err := conn.Write(appendBlock(nil, n.hello())); err != nil {
 		return nil, err
@@ -163,20 +159,10 @@ func (n *negotiation) hello() map[string]string {
 		"my-incarnation":            n.tub.incarnation,
 		"my-tub-id":                 n.tub.id.String(),
 	}
-	if n.isClient {
-		hello["last-connection"] = n.tub.lastConnection(n.wanted)
+	if n.wanted != nil {
+		hello["last-connection"] = n.wanted.last
 	}
 	return hello
-}
-
-// lastConnection is what we remember of the master with that id.
-func (t *Tub) lastConnection(master grid.TubID) string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if last, ok := t.slaves[master]; ok {
-		return last
-	}
-	return "none 0"
 }
 
 // checkOffer makes sure of version and identity (evaluateHello).
@@ -196,7 +182,7 @@ func (n *negotiation) checkOffer() error {
 	if n.offer["my-tub-id"] != n.peer.String() {
 		return errors.New("TubID mismatch")
 	}
-	if n.isClient && n.peer != n.wanted {
+	if n.wanted != nil && n.peer != n.wanted.id {
 		return ErrWrongTub
 	}
 	if n.peer == n.tub.id {
@@ -325,7 +311,7 @@ func (n *negotiation) connection(vocab *banana.Vocab) *connection {
 
 func (n *negotiation) finish(c *connection, decision []byte) {
 	_ = n.conn.SetDeadline(noDeadline)
-	c.log.Debug("connected", "master", decision != nil, "dialled", n.isClient)
+	c.log.Debug("connected", "master", decision != nil, "dialled", n.wanted != nil)
 	c.start(decision)
 }
 

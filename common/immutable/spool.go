@@ -80,13 +80,15 @@ func (s *spool) fill(ctx context.Context, r io.Reader) (int64, error) {
 		if ctx.Err() != nil {
 			return 0, context.Cause(ctx)
 		}
-		n, err := io.ReadFull(r, buf)
+		// Not io.ReadFull, whose error for a short end is also that of an HTTP body
+		// that was cut short.
+		n, err := r.Read(buf)
 		stream.XORKeyStream(buf[:n], buf[:n])
 		if _, err := s.file.Write(buf[:n]); err != nil {
 			return 0, fmt.Errorf("keep plaintext in a temporary file: %w", err)
 		}
 		s.size += int64(n)
-		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		if errors.Is(err, io.EOF) {
 			return s.size, nil
 		}
 		if err != nil {

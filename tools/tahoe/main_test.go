@@ -139,7 +139,6 @@ func TestGridInOneProcess(t *testing.T) {
 
 func TestWhatCannotBeServedIsRefused(t *testing.T) {
 	tests := []struct{ name, kind, config, says string }{
-		{"helper", "client", "[storage]\nenabled = false\n[helper]\nenabled = true\n", "cannot be a helper"},
 		{"SFTP", "client", "[storage]\nenabled = false\n[sftpd]\nenabled = true\naccounts.file = private/accounts\n", "cannot serve SFTP"},
 		{"storage without a Tub", "client", "tub.port = disabled\ntub.location = disabled\n[storage]\nenabled = true\n", "does not listen"},
 		{"introducer without a Tub", "introducer", "tub.port = disabled\ntub.location = disabled\n", "does not listen"},
