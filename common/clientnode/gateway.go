@@ -60,29 +60,28 @@ func (n *Node) gridConfig() (gridclient.Config, error) {
 	if config.Lease, err = n.Dir.LeaseSecret(); err != nil {
 		return config, err
 	}
-	if config.Broker, err = n.brokerConfig(); err != nil {
+	if config.Helper, err = n.helperClient(); err != nil {
 		return config, err
 	}
-	return config, n.connectHelper(&config)
+	config.Broker, err = n.brokerConfig()
+	return config, err
 }
 
-// connectHelper has immutable files uploaded through the helper of tahoe.cfg.
-func (n *Node) connectHelper(config *gridclient.Config) error {
-	text := n.Config.Client.HelperFURL
-	if text.IsZero() {
-		return nil
+// helperClient connects to the helper of tahoe.cfg, if there is one.
+func (n *Node) helperClient() (gridclient.Helper, error) {
+	if n.Config.Client.HelperFURL.IsZero() {
+		return nil, nil
 	}
-	address, err := furl.Parse(text.RevealString())
+	address, err := furl.Parse(n.Config.Client.HelperFURL.RevealString())
 	if err != nil {
-		return fmt.Errorf("[client]helper.furl: the FURL %w; copy it again from private/helper.furl of the helper", err)
+		return nil, fmt.Errorf("[client] helper.furl: the FURL %w; copy it again from private/helper.furl of the helper", err)
 	}
 	n.Helper = helperclient.New(helperclient.Config{Tub: n.Tub.Tub, FURL: address, Logger: n.Log})
-	config.Helper = n.Helper
 	n.Shutdown.Add(daemon.Drain, "helper client", func(context.Context) error {
 		n.Helper.Close()
 		return nil
 	})
-	return nil
+	return n.Helper, nil
 }
 
 func (n *Node) brokerConfig() (broker.Config, error) {

@@ -1,9 +1,11 @@
 package connlimit
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -38,4 +40,26 @@ func TestTheLongestIdleGivesWay(t *testing.T) {
 	e = new(conn)
 	l.Changed(e, http.StateNew)
 	require.False(t, e.closed, "there is room again")
+}
+
+func TestShutdownDoesNotWaitForConnectionsWithoutARequest(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	l := New(10)
+	accepted := make(chan struct{}, 1)
+	server := &http.Server{ConnState: func(c net.Conn, s http.ConnState) {
+		l.Changed(c, s)
+		if s == http.StateNew {
+			accepted <- struct{}{}
+		}
+	}}
+	server.RegisterOnShutdown(l.CloseIdle)
+	go func() { _ = server.Serve(listener) }()
+	silent, err := net.Dial("tcp", listener.Addr().String())
+	require.NoError(t, err)
+	defer silent.Close()
+	<-accepted
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second) // it would be 5 s
+	defer cancel()
+	require.NoError(t, server.Shutdown(ctx))
 }

@@ -328,12 +328,24 @@ func (c *connection) flush() {
 			return
 		}
 		c.mu.Unlock()
-		_, err := batch.WriteTo(out)
+		err := c.transmit(out, batch)
 		c.discard(batch)
 		if err != nil {
 			c.close(lost(err))
 		}
 	}
+}
+
+// transmit writes a batch, a large one in few calls of the kernel.
+func (c *connection) transmit(out *stallWriter, batch *banana.Batch) error {
+	g := gatherBelow(c.wire)
+	if g == nil || batch.Size() < gatherSize/4 {
+		_, err := batch.WriteTo(out)
+		return err
+	}
+	g.begin()
+	_, err := batch.WriteTo(out)
+	return errors.Join(err, g.end())
 }
 
 // discard accounts for a batch that is written or never will be.

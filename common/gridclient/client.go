@@ -3,6 +3,7 @@ package gridclient
 import (
 	"context"
 	"log/slog"
+	"sync"
 
 	"github.com/besn0847/arm-tahoe/common/broker"
 	"github.com/besn0847/arm-tahoe/common/dirnode"
@@ -57,6 +58,7 @@ type Client struct {
 	cfg       Config
 	broker    *broker.Broker // nil where Config.Servers is used
 	servers   broker.Servers
+	promised  sync.Map // storage indexes to func() string; see Promise
 	uploads   *upload.Uploader
 	files     *immutable.Uploader
 	downloads *download.Downloader
@@ -130,13 +132,6 @@ func (c *Client) Status() []broker.Status {
 	return c.broker.Status()
 }
 
-// Servers returns the servers, for services beside the client, such as a helper.
-func (c *Client) Servers() broker.Servers { return c.servers }
-
-// Uploader returns what stores ciphertext on the servers, for a helper; it is closed
-// with the client.
-func (c *Client) Uploader() *upload.Uploader { return c.uploads }
-
 // WaitFor waits until at least so many servers are connected that may be given new
 // shares.
 func (c *Client) WaitFor(ctx context.Context, servers int) error {
@@ -155,11 +150,14 @@ func (c *Client) MutableLayout() uri.Layout {
 	return uri.SDMF
 }
 
-// allowed looks into the blacklist.
+// allowed looks into the blacklist, and whether the file is stored at all.
 func (c *Client) allowed(cap uri.Cap) error {
 	si, ok := cap.StorageIndex()
-	if !ok || c.cfg.Blacklist == nil {
+	if !ok {
 		return nil
+	}
+	if err := c.stored(si); err != nil || c.cfg.Blacklist == nil {
+		return err
 	}
 	reason, prohibited, err := c.cfg.Blacklist(si)
 	switch {

@@ -42,14 +42,17 @@ func NewServer(handler http.Handler, options ServerOptions) *http.Server {
 	}
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
-	return &http.Server{
+	limiter := connlimit.New(options.MaxConns)
+	server := &http.Server{
 		Handler:           handler,
 		Protocols:         &protocols,
 		ReadHeaderTimeout: HeaderTime,
 		IdleTimeout:       IdleTime,
 		MaxHeaderBytes:    MaxHeaderSize,
-		ConnState:         connlimit.New(options.MaxConns).Changed,
+		ConnState:         limiter.Changed,
 		// Handshakes that fail are the peer's business, and there may be many.
 		ErrorLog: log.New(io.Discard, "", 0),
 	}
+	server.RegisterOnShutdown(limiter.CloseIdle)
+	return server
 }

@@ -105,16 +105,19 @@ func New(o Options) (*Server, error) {
 func (s *Server) newHTTP() *http.Server {
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
-	return &http.Server{
+	limiter := connlimit.New(s.options.MaxConns)
+	server := &http.Server{
 		Handler:           s,
 		Protocols:         &protocols,
 		ReadHeaderTimeout: HeaderTime,
 		IdleTimeout:       IdleTime,
 		MaxHeaderBytes:    MaxHeaderSize,
-		ConnState:         connlimit.New(s.options.MaxConns).Changed,
+		ConnState:         limiter.Changed,
 		// What peers send wrongly is their business; panics are logged by us.
 		ErrorLog: log.New(io.Discard, "", 0),
 	}
+	server.RegisterOnShutdown(limiter.CloseIdle)
+	return server
 }
 
 // Handle mounts a handler. A path that ends with a slash takes everything below

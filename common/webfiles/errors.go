@@ -72,6 +72,9 @@ func ofShares(err error) (int, string) {
 	if e, ok := errors.AsType[*gridclient.ProhibitedError](err); ok {
 		return http.StatusForbidden, e.Error()
 	}
+	if e, ok := errors.AsType[*gridclient.NotStoredError](err); ok {
+		return http.StatusServiceUnavailable, e.Error()
+	}
 	if e, ok := errors.AsType[*dirformat.TableError](err); ok {
 		return http.StatusInternalServerError, "The directory is damaged, or is no directory: " + e.Error()
 	}
