@@ -17,6 +17,7 @@ import (
 	"github.com/besn0847/arm-tahoe/common/daemon"
 	"github.com/besn0847/arm-tahoe/common/furl"
 	"github.com/besn0847/arm-tahoe/common/gridclient"
+	"github.com/besn0847/arm-tahoe/common/helperclient"
 	"github.com/besn0847/arm-tahoe/common/introclient"
 	"github.com/besn0847/arm-tahoe/common/nodeconf"
 	"github.com/besn0847/arm-tahoe/common/nodetub"
@@ -47,6 +48,8 @@ type Node struct {
 	// Grid is what gateways use: that of the web, and other services of the node.
 	// It is there before any service but storage is started.
 	Grid *gridclient.Client
+	// Helper is the helper that files are uploaded through, nil without one.
+	Helper *helperclient.Client
 	// HelperStatus answers /helper_status; nil: there is no helper here.
 	HelperStatus http.Handler
 }

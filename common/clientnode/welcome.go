@@ -3,7 +3,6 @@ package clientnode
 import (
 	"cmp"
 	"html/template"
-	"math"
 	"net/http"
 	"time"
 
@@ -83,7 +82,7 @@ func describe(s broker.Status) serverJSON {
 		described.AvailableSpace = &space
 	}
 	if s.Connected {
-		since := math.Floor(float64(s.Since.UnixMicro())) / 1e6
+		since := float64(s.Since.UnixMicro()) / 1e6
 		described.LastReceived = &since
 	}
 	return described
@@ -110,6 +109,8 @@ var welcomeTemplate = template.Must(template.New("welcome").Parse(`
 <table><tr><th>Name</th><th>Connection</th><th>Since</th></tr>
 {{range .Introducers}}<tr><td>{{.Name}}</td><td>{{.Summary}}</td><td>{{.Since}}</td></tr>
 {{else}}<tr><td colspan="3">none</td></tr>{{end}}</table>
+<h2>Helper</h2>
+<p>{{.Helper}}</p>
 <h2>Storage servers</h2>
 <p>Connected to {{.Connected}} of {{len .Servers}} known storage servers.</p>
 <table><tr><th>Nickname</th><th>Server</th><th>Connection</th><th>Since</th><th>Latency</th><th>Available</th><th>Version</th></tr>
@@ -139,8 +140,9 @@ func (n *Node) welcomePage(w http.ResponseWriter, _ *http.Request) {
 		Servers     []welcomeServer
 		Connected   int
 		Storage     bool
+		Helper      string
 		Shares      any
-	}{Storage: n.Local != nil, Shares: n.Config.Client.Shares}
+	}{Storage: n.Local != nil, Helper: n.helperSummary(), Shares: n.Config.Client.Shares}
 	for _, s := range n.Introducers.Status() {
 		data.Introducers = append(data.Introducers, welcomeIntroducer{s.Petname, s.Summary(time.Now()), shortTime(s.Since)})
 	}
@@ -153,6 +155,20 @@ func (n *Node) welcomePage(w http.ResponseWriter, _ *http.Request) {
 	n.written(n.Web.Layout().Write(w, webapi.Page{
 		Title: "Node " + n.Config.Node.Nickname, Body: welcomeTemplate, Data: data,
 	}))
+}
+
+// helperSummary is a sentence on the helper that this node uses.
+func (n *Node) helperSummary() string {
+	if n.Helper == nil {
+		return "Not configured"
+	}
+	switch info := n.Helper.Info(); {
+	case info.Connected:
+		return "Connected, " + info.Version
+	case info.Err != nil:
+		return "Not used: " + info.Err.Error()
+	}
+	return "Not connected: files are uploaded without it"
 }
 
 // row is a server for people. Everybody may see the page: of problems it has only

@@ -84,6 +84,10 @@ func TestImmutable(t *testing.T) {
 	random, _, err := c.UploadWith(t.Context(), immutable.Upload{Plaintext: bytes.NewReader(data), Size: 1000, RandomKey: true})
 	require.NoError(t, err)
 	require.False(t, uri.Equal(convergent, random))
+	counts := c.Counters()
+	require.EqualValues(t, 16, counts["uploader.files_uploaded"])
+	require.EqualValues(t, 2*(1+55+56+1000+64<<10+300_001)+2000, counts["uploader.bytes_uploaded"])
+	require.EqualValues(t, 7, counts["downloader.files_downloaded"], "ranges of files on servers")
 }
 
 func TestMutable(t *testing.T) {

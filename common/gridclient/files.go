@@ -37,7 +37,7 @@ func (c *Client) Open(ctx context.Context, file uri.Cap) (File, error) {
 		if err != nil {
 			return nil, err
 		}
-		return opened, nil
+		return counted{opened, &c.counters.downloaded}, nil
 	}
 	opened, err := c.mutables.Open(file)
 	if err != nil {
@@ -47,7 +47,7 @@ func (c *Client) Open(ctx context.Context, file uri.Cap) (File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return snapshot{current}, nil
+	return counted{snapshot{current}, &c.counters.retrieved}, nil
 }
 
 // literal is a file that is in its cap.
@@ -88,12 +88,16 @@ func (c *counter) Write(p []byte) (int, error) {
 // Upload stores an immutable file under a convergent key: see
 // immutable.Uploader.Upload. The size may be immutable.UnknownSize.
 func (c *Client) Upload(ctx context.Context, r io.Reader, size int64) (uri.Cap, *upload.Result, error) {
-	return c.files.Upload(ctx, immutable.Upload{Plaintext: r, Size: size})
+	return c.UploadWith(ctx, immutable.Upload{Plaintext: r, Size: size})
 }
 
 // UploadWith is Upload with all that package immutable offers, such as a random key.
 func (c *Client) UploadWith(ctx context.Context, in immutable.Upload) (uri.Cap, *upload.Result, error) {
-	return c.files.Upload(ctx, in)
+	made, result, err := c.files.Upload(ctx, in)
+	if err == nil {
+		c.counters.uploaded.add(result.Size)
+	}
+	return made, result, err
 }
 
 // CreateMutable stores a mutable file, under a new key if key is zero. Errors are
@@ -109,6 +113,7 @@ func (c *Client) CreateMutable(ctx context.Context, layout uri.Layout, key rsake
 	if err != nil {
 		return nil, err
 	}
+	c.counters.published.add(content.Size())
 	return file.Cap(), nil
 }
 
@@ -119,7 +124,7 @@ func (c *Client) Overwrite(ctx context.Context, file uri.Cap, content mutable.So
 		return err
 	}
 	_, err = opened.Overwrite(ctx, content)
-	return err
+	return c.published(content, err)
 }
 
 // Update replaces a part of a mutable file, or extends it: see mutable.File.Write.
@@ -129,6 +134,14 @@ func (c *Client) Update(ctx context.Context, file uri.Cap, offset int64, content
 		return err
 	}
 	_, err = opened.Write(ctx, offset, content)
+	return c.published(content, err)
+}
+
+// published counts a change of a mutable file, unless it failed.
+func (c *Client) published(content mutable.Source, err error) error {
+	if err == nil {
+		c.counters.published.add(content.Size())
+	}
 	return err
 }
 

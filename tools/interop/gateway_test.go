@@ -2,10 +2,14 @@ package interop_test
 
 import (
 	"bytes"
+	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -152,4 +156,93 @@ func aliasCap(t *testing.T, n *interop.Node, alias string) string {
 	}
 	require.Fail(t, "no alias "+alias)
 	return ""
+}
+
+// TestOurNodeAlone: a storage node of ours uses its own disk through its own
+// gateway, keeps what is on the blacklist to itself, and finds its files again.
+func TestOurNodeAlone(t *testing.T) {
+	root := interop.Require(t)
+	in := root.StartIntroducer(t, interop.IntroducerOptions{Ours: true})
+	n := root.StartNode(t, interop.NodeOptions{
+		Name: "alone", Introducers: []string{in.FURL()}, Storage: true, Shares: "1/1/1", Ours: true,
+	})
+	n.WaitConnected(t, 1)
+	welcome, err := n.Welcome()
+	require.NoError(t, err)
+	require.Equal(t, "Connected to this node", welcome.Servers[0].ConnectionStatus)
+	data := testData(2*segmentSize + 3)
+	n.Tahoe(t, nil, "create-alias", "home").OK(t)
+	cap := strings.TrimSpace(string(n.Tahoe(t, data, "put", "-", "home:file").OK(t)))
+	n.Restart(t)
+	n.WaitConnected(t, 1)
+	require.True(t, bytes.Equal(data, n.Tahoe(t, nil, "get", "home:file").OK(t)))
+
+	for _, lost := range []struct{ cap, text string }{
+		{"URI:CHK:" + strings.Repeat("a", 26) + ":" + strings.Repeat("a", 52) + ":1:1:200", "NoSharesError: no shares could be found."},
+		{"URI:SSK:" + strings.Repeat("a", 26) + ":" + strings.Repeat("a", 52), "UnrecoverableFileError: the directory"},
+		{"URI:DIR2:" + strings.Repeat("a", 26) + ":" + strings.Repeat("a", 52) + "/?t=json", `{"error":"UnrecoverableFileError: `},
+	} {
+		answer, err := http.Get(n.WebURL() + "/uri/" + lost.cap)
+		require.NoError(t, err)
+		text, err := io.ReadAll(answer.Body)
+		_ = answer.Body.Close()
+		require.NoError(t, err)
+		require.Equal(t, http.StatusGone, answer.StatusCode, "%s", text)
+		require.True(t, strings.HasPrefix(string(text), lost.text), "%s", text)
+	}
+
+	si := strings.TrimSpace(string(n.Tahoe(t, nil, "debug", "dump-cap", cap).OK(t)))
+	_, si, found := strings.Cut(si, "storage index: ")
+	require.True(t, found)
+	si, _, _ = strings.Cut(si, "\n")
+	blacklist := filepath.Join(n.BaseDir, "access.blacklist")
+	require.NoError(t, os.WriteFile(blacklist, []byte(si+" not for you\n"), 0o600))
+	refused := n.Tahoe(t, nil, "get", "home:file")
+	require.NotZero(t, refused.ExitCode)
+	require.Contains(t, string(refused.Stderr), "403")
+	require.Contains(t, string(refused.Stderr), "not for you")
+	require.Equal(t, "file\n", string(n.Tahoe(t, nil, "ls", "home:").OK(t)))
+}
+
+// TestTreeThroughOurGateway copies 300 files there and back.
+func TestTreeThroughOurGateway(t *testing.T) {
+	root := interop.Require(t)
+	in := root.StartIntroducer(t, interop.IntroducerOptions{Ours: true})
+	furls := []string{in.FURL()}
+	n := root.StartNode(t, interop.NodeOptions{Name: "gateway", Introducers: furls, Shares: "2/3/3", Ours: true})
+	root.StartNodes(t, storageOnly(furls, true, false), storageOnly(furls, true, false), storageOnly(furls, false, false))
+	n.WaitConnected(t, 3)
+	n.Tahoe(t, nil, "create-alias", "home").OK(t)
+	there, back := filepath.Join(root.Dir, "tree"), filepath.Join(root.Dir, "back")
+	for i := range 300 {
+		path := filepath.Join(there, fmt.Sprintf("d %d", i%7), fmt.Sprintf("é%d", i%3), fmt.Sprintf("файл 文 %d.txt", i))
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		require.NoError(t, os.WriteFile(path, testData(i*i%5000), 0o644))
+	}
+	require.NoError(t, os.Mkdir(back, 0o755))
+	n.Tahoe(t, nil, "cp", "-r", there, "home:").OK(t)
+	n.Tahoe(t, nil, "cp", "-r", "home:tree", back).OK(t)
+	require.Equal(t, readTree(t, there), readTree(t, filepath.Join(back, "tree")))
+}
+
+// TestOurGatewayWithPythonsHelper: our gateway gives ciphertext to a helper of 1.20.
+func TestOurGatewayWithPythonsHelper(t *testing.T) {
+	root := interop.Require(t)
+	in := root.StartIntroducer(t, interop.IntroducerOptions{})
+	helper := root.StartNode(t, interop.NodeOptions{
+		Name: "helper", Introducers: []string{in.FURL()}, Storage: true, Shares: "1/1/1", RunHelper: true,
+	})
+	n := root.StartNode(t, interop.NodeOptions{
+		Name: "gateway", Introducers: []string{in.FURL()}, Shares: "1/1/1", HelperFURL: helper.FURL(t, "helper.furl"), Ours: true,
+	})
+	helper.WaitConnected(t, 1)
+	n.WaitConnected(t, 1)
+	data := testData(2*segmentSize + 3)
+	require.Eventually(t, func() bool {
+		return strings.Contains(string(request(t, http.MethodGet, n.WebURL()+"/", nil)), "Connected, tahoe-lafs/1.20")
+	}, 2*time.Minute, 100*time.Millisecond, "the helper on the welcome page")
+	cap := strings.TrimSpace(string(n.Tahoe(t, data, "put", "-").OK(t)))
+	require.True(t, bytes.Equal(data, helper.Tahoe(t, nil, "get", cap).OK(t)))
+	status := string(request(t, http.MethodGet, helper.WebURL()+"/helper_status?t=json", nil))
+	require.Contains(t, status, fmt.Sprintf(`"chk_upload_helper.encoded_bytes": %d`, len(data)))
 }
