@@ -5,7 +5,9 @@ import (
 	"context"
 	"os"
 
+	"github.com/besn0847/arm-tahoe/common/clientnode"
 	"github.com/besn0847/arm-tahoe/common/daemon"
+	"github.com/besn0847/arm-tahoe/helper/helpernode"
 )
 
 func main() {
@@ -13,6 +15,10 @@ func main() {
 		Name:    "helper",
 		Summary: "the upload proxy of a Tahoe-LAFS grid, with a gateway.",
 		Role:    daemon.Helper,
-		Missing: "help with uploads",
+		Run:     run,
 	}, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+func run(ctx context.Context, node *daemon.Node) error {
+	return clientnode.Run(ctx, node, clientnode.Services{Helper: helpernode.Start})
 }

@@ -21,8 +21,10 @@ const (
 	// nodeSize is what each value is charged, its place in its parent included.
 	nodeSize = 64
 	// eagerSize is how much memory is allocated because a peer announces so many
-	// bytes; more only as they come in.
-	eagerSize = 1 << 20
+	// bytes; more only as they come in. Clients of 1.20 write shares in pieces of
+	// 1000000 bytes and what a block has beyond: with three shares needed that is
+	// a little more than 1 MiB, which is not to be copied.
+	eagerSize = 3 << 19
 	// reserveStep is the unit in which memory is asked for; the first such unit
 	// of a message is free, so that small calls cost no accounting.
 	reserveStep = 4 << 10

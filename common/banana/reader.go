@@ -299,7 +299,7 @@ func (r *Reader) bytes(t token) (Value, error) {
 			t.number -= uint64(len(buf))
 			return nil, r.afterBody(t, err)
 		}
-		grown := make([]byte, want)
+		grown := largeBuffer(want)
 		copy(grown, buf)
 		if _, err := io.ReadFull(r.in, grown[len(buf):]); err != nil {
 			return nil, err

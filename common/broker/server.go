@@ -1,9 +1,3 @@
-// Package broker knows the storage servers of the grid: those that were
-// announced or are configured, which of them are connected, and in which order
-// they are asked about a file.
-//
-// It belongs to layer L3 (client engine). What is stored where is decided by
-// packages placement, upload, download and mutable.
 package broker
 
 import (
@@ -28,6 +22,8 @@ type Server struct {
 	Version grid.ServerVersion
 	// Local says that calls do not leave this process.
 	Local bool
+	// Health is where users of the server record how it does; nil for none.
+	Health *Health
 }
 
 // Servers gives the servers that are connected. Implementations are safe for

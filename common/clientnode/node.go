@@ -10,11 +10,14 @@ package clientnode
 import (
 	"context"
 	"fmt"
+	"net/http"
 
 	"github.com/besn0847/arm-tahoe/common/announce"
+	"github.com/besn0847/arm-tahoe/common/broker"
 	"github.com/besn0847/arm-tahoe/common/daemon"
 	"github.com/besn0847/arm-tahoe/common/furl"
-	"github.com/besn0847/arm-tahoe/common/grid"
+	"github.com/besn0847/arm-tahoe/common/gridclient"
+	"github.com/besn0847/arm-tahoe/common/helperclient"
 	"github.com/besn0847/arm-tahoe/common/introclient"
 	"github.com/besn0847/arm-tahoe/common/nodeconf"
 	"github.com/besn0847/arm-tahoe/common/nodetub"
@@ -39,9 +42,16 @@ type Node struct {
 	// zero if nothing; Token is what it holds now.
 	PreviousToken, Token secret.CapText
 
-	// Storage is this node's own storage server, nil without one: shares for it
-	// do not go through the network.
-	Storage grid.StorageServer
+	// Local is this node's own storage server, nil without one: shares for it do
+	// not go through the network. The storage service sets it.
+	Local *broker.Local
+	// Grid is what gateways use: that of the web, and other services of the node.
+	// It is there before any service but storage is started.
+	Grid *gridclient.Client
+	// Helper is the helper that files are uploaded through, nil without one.
+	Helper *helperclient.Client
+	// HelperStatus answers /helper_status; nil: there is no helper here.
+	HelperStatus http.Handler
 }
 
 // Start starts a service of the node: it registers with the Tub, mounts pages,
@@ -80,9 +90,10 @@ func Run(ctx context.Context, node *daemon.Node, services Services) error {
 	return node.Wait(ctx)
 }
 
-// wanted returns the services that the configuration asks for, storage first.
+// wanted returns the services that the configuration asks for, storage first and
+// then the grid client, which every node has.
 func (s Services) wanted(config *nodeconf.Config) ([]Start, error) {
-	var starts []Start
+	starts := []Start{startGrid}
 	for _, service := range []struct {
 		enabled       bool
 		start         Start
@@ -96,6 +107,8 @@ func (s Services) wanted(config *nodeconf.Config) ([]Start, error) {
 		case !service.enabled:
 		case service.start == nil:
 			return nil, fmt.Errorf("[%s] enabled = true: this program cannot %s; set it to false in tahoe.cfg", service.section, service.what)
+		case service.section == "storage": // the grid client wants to know of it
+			starts = append([]Start{service.start}, starts...)
 		default:
 			starts = append(starts, service.start)
 		}
@@ -166,6 +179,7 @@ func (n *Node) openIntroducers() (*introclient.Client, error) {
 func (n *Node) serve(ctx context.Context) {
 	n.Go(ctx, "tub", n.Tub.Serve)
 	n.Go(ctx, "introducer client", n.Introducers.Run)
+	n.Go(ctx, "storage servers", n.Grid.Run)
 	if n.Web != nil {
 		n.Go(ctx, "web server", func(context.Context) error { return n.Web.Serve() })
 	}

@@ -1,6 +1,7 @@
 package dirformat
 
 import (
+	"bytes"
 	"errors"
 	"strings"
 	"unicode/utf8"
@@ -41,6 +42,10 @@ func (e Entry) Metadata() Metadata {
 	}
 	return m
 }
+
+// Same reports whether both entries are stored as the same bytes, of tables with
+// the same access.
+func (e Entry) Same(other Entry) bool { return bytes.Equal(e.raw, other.raw) }
 
 // IsDirectory reports whether the child is known to be a directory.
 func (e Entry) IsDirectory() bool {

@@ -77,6 +77,17 @@ func numbered(err error, number int) error {
 	return err
 }
 
+// Clone returns a table with the same entries, which may be changed without
+// changing this one. Reading tables that share entries is safe from several
+// goroutines once the order of their names is known, see Prepare.
+func (t *Table) Clone() *Table {
+	return &Table{access: t.access, entries: maps.Clone(t.entries), order: t.order}
+}
+
+// Prepare makes All, Append, Get, Len and Size safe for concurrent use, until
+// the table is changed.
+func (t *Table) Prepare() { t.names() }
+
 // Access returns what the table was opened with.
 func (t *Table) Access() Access { return t.access }
 

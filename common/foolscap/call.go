@@ -22,7 +22,21 @@ const callSize = 512
 
 // call implements Reference.Call.
 func (c *connection) call(ctx context.Context, clid int64, method string, args []banana.Value) (banana.Value, error) {
-	p := &pending{answer: make(chan answer, 1)}
+	return c.callLimited(ctx, 0, clid, method, args)
+}
+
+// callLimited implements Reference.CallLimited; a limit of 0 is the tub's.
+func (c *connection) callLimited(ctx context.Context, limit, clid int64, method string, args []banana.Value) (banana.Value, error) {
+	p, err := c.begin(ctx, limit, clid, method, args)
+	if err != nil {
+		return nil, err
+	}
+	return c.wait(ctx, p, method)
+}
+
+// begin sends a call.
+func (c *connection) begin(ctx context.Context, limit, clid int64, method string, args []banana.Value) (*pending, error) {
+	p := &pending{answer: make(chan answer, 1), limit: limit}
 	err := c.waitRoom(ctx, c.tub.limits.Outgoing)
 	if err == nil {
 		err = c.enqueueCall(p, clid, method, args)
@@ -31,6 +45,11 @@ func (c *connection) call(ctx context.Context, clid int64, method string, args [
 		giveBack(args)
 		return nil, fmt.Errorf("call %s on %s: %w", method, c.peer, err)
 	}
+	return p, nil
+}
+
+// wait waits for the answer of a call.
+func (c *connection) wait(ctx context.Context, p *pending, method string) (banana.Value, error) {
 	select {
 	case a := <-p.answer:
 		if a.err != nil {
@@ -70,6 +89,10 @@ func collect(refs []*Reference, v banana.Value) []*Reference {
 	case *banana.Dict:
 		for _, p := range v.Pairs {
 			refs = collect(collect(refs, p.Key), p.Value)
+		}
+	case *Copyable:
+		for _, a := range v.Attributes {
+			refs = collect(refs, a.Value)
 		}
 	}
 	return refs
@@ -178,7 +201,7 @@ func (c *connection) admit(m *banana.Message, limits *banana.Limits) error {
 	case "call":
 		return c.admitCall(m, limits)
 	case "answer", "error":
-		return c.admitAnswer(m)
+		return c.admitAnswer(m, limits)
 	}
 	return banana.Violationf("unknown top-level OPEN type")
 }
@@ -214,7 +237,7 @@ func (c *connection) admitCall(m *banana.Message, limits *banana.Limits) (err er
 	return err
 }
 
-func (c *connection) admitAnswer(m *banana.Message) error {
+func (c *connection) admitAnswer(m *banana.Message, limits *banana.Limits) error {
 	switch len(m.Items) {
 	case 0, 2:
 	case 1:
@@ -224,8 +247,12 @@ func (c *connection) admitAnswer(m *banana.Message) error {
 		}
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		if c.waiting[int64(number)] == nil {
+		p := c.waiting[int64(number)]
+		if p == nil {
 			return banana.Violationf("non-existent reqID '%d'", number)
+		}
+		if p.limit > 0 && m.Type == "answer" {
+			limits.Message = min(limits.Message, p.limit)
 		}
 	default:
 		return protocolError("stop sending me stuff!")

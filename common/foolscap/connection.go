@@ -73,6 +73,7 @@ type connection struct {
 // pending is a call of ours that waits for its answer.
 type pending struct {
 	answer chan answer // of one place, or nil
+	limit  int64       // memory of the answer in bytes; 0 for the tub's limit
 	// done, if not nil, is called with the connection's mu held.
 	done      func(banana.Value, error)
 	abandoned bool // guarded by the connection's mu
@@ -99,7 +100,7 @@ func newConnection(t *Tub, peer grid.TubID, wire net.Conn, in *bufio.Reader, voc
 	c.reader.Reserve = func(n int64) error { return t.memory.take(c.ctx, n) }
 	c.reader.Ping = c.pong
 	c.reader.Extensions = map[string]banana.Extension{
-		"arguments": readArguments, "copyable": readFailure,
+		"arguments": readArguments, "copyable": readCopyable,
 		"my-reference": c.readMyReference, "your-reference": c.readYourReference, "their-reference": refuseGift,
 	}
 	return c
@@ -327,12 +328,24 @@ func (c *connection) flush() {
 			return
 		}
 		c.mu.Unlock()
-		_, err := batch.WriteTo(out)
+		err := c.transmit(out, batch)
 		c.discard(batch)
 		if err != nil {
 			c.close(lost(err))
 		}
 	}
+}
+
+// transmit writes a batch, a large one in few calls of the kernel.
+func (c *connection) transmit(out *stallWriter, batch *banana.Batch) error {
+	g := gatherBelow(c.wire)
+	if g == nil || batch.Size() < gatherSize/4 {
+		_, err := batch.WriteTo(out)
+		return err
+	}
+	g.begin()
+	_, err := batch.WriteTo(out)
+	return errors.Join(err, g.end())
 }
 
 // discard accounts for a batch that is written or never will be.

@@ -214,7 +214,7 @@ func (t *Tub) clientNegotiation(ctx context.Context, conn net.Conn, hint furl.Hi
 		return nil, err
 	}
 	early, _ := in.Peek(in.Buffered())
-	secured := tls.Client(&prefixConn{Conn: conn, prefix: early}, t.certificate.tlsConfig())
+	secured := tls.Client(&prefixConn{Conn: &gatherConn{Conn: conn}, prefix: early}, t.certificate.tlsConfig())
 	return t.negotiate(ctx, secured, &id, claim)
 }
 

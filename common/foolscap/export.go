@@ -33,6 +33,8 @@ func (c *connection) writeExtension(w *banana.Writer, v banana.Value) error {
 	case *RemoteError:
 		writeFailure(w, v)
 		return nil
+	case *Copyable:
+		return writeCopyable(w, v)
 	}
 	return fmt.Errorf("%T cannot be sent", v)
 }

@@ -112,18 +112,9 @@ func (e *RemoteError) parents() []string {
 	return append(parents, "builtins.BaseException", "builtins.object")
 }
 
-// readFailure makes a failure of a (copyable ..); other classes are not known.
+// readFailure makes a failure of the items of a (copyable ..), whose number is
+// odd.
 func readFailure(items []banana.Value) (banana.Value, error) {
-	var class banana.Bytes
-	if len(items) > 0 {
-		class, _ = items[0].(banana.Bytes)
-	}
-	if string(class) != failureClass {
-		return nil, banana.Violationf("unknown RemoteCopy name")
-	}
-	if len(items)%2 != 1 {
-		return nil, banana.Violationf("copyable ended between name and value")
-	}
 	e := &RemoteError{}
 	for i := 1; i < len(items); i += 2 {
 		if err := e.set(items[i], items[i+1]); err != nil {

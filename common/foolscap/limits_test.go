@@ -141,7 +141,7 @@ func nextAnswer(t *testing.T, r *banana.Reader) []banana.Value {
 // answers reads what a connection sends.
 func answers(conn net.Conn) *banana.Reader {
 	r := banana.NewReader(conn, banana.VocabTable(1))
-	r.Extensions = map[string]banana.Extension{"copyable": readFailure}
+	r.Extensions = map[string]banana.Extension{"copyable": readCopyable}
 	return r
 }
 

@@ -179,7 +179,7 @@ func (t *Tub) serverNegotiation(conn net.Conn) error {
 		return err
 	}
 	early, _ := in.Peek(in.Buffered())
-	secured := tls.Server(&prefixConn{Conn: conn, prefix: early}, t.certificate.tlsConfig())
+	secured := tls.Server(&prefixConn{Conn: &gatherConn{Conn: conn}, prefix: early}, t.certificate.tlsConfig())
 	_, err = t.negotiate(t.ctx, secured, nil, nil)
 	return err
 }

@@ -91,6 +91,37 @@ func (r *Reference) Call(ctx context.Context, method string, args ...banana.Valu
 	return r.conn.call(ctx, r.clid, method, args)
 }
 
+// CallLimited is Call for an answer that takes at most so many bytes of memory,
+// as banana.Limits.Message counts them; a larger one is a violation, and is not
+// kept. It is for answers of peers that are not trusted with the Tub's limit.
+func (r *Reference) CallLimited(ctx context.Context, answer int64, method string, args ...banana.Value) (banana.Value, error) {
+	return r.conn.callLimited(ctx, answer, r.clid, method, args)
+}
+
+// Begin is the first half of CallLimited: it sends the call and does not wait for
+// the answer. So one goroutine has several calls under way that the peer serves
+// in the order sent.
+func (r *Reference) Begin(ctx context.Context, answer int64, method string, args ...banana.Value) (*Call, error) {
+	p, err := r.conn.begin(ctx, answer, r.clid, method, args)
+	if err != nil {
+		return nil, err
+	}
+	return &Call{r.conn, p, method}, nil
+}
+
+// Call is a call under way. It is used by one goroutine at a time.
+type Call struct {
+	conn    *connection
+	pending *pending
+	method  string
+}
+
+// Wait is the second half of CallLimited. It must be called once; with a context
+// that has ended it only lets go of the answer.
+func (c *Call) Wait(ctx context.Context) (banana.Value, error) {
+	return c.conn.wait(ctx, c.pending, c.method)
+}
+
 // Send calls a method without waiting for an answer, of which there is none.
 func (r *Reference) Send(ctx context.Context, method string, args ...banana.Value) error {
 	return r.conn.send(ctx, r.clid, method, args)

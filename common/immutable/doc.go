@@ -13,6 +13,12 @@
 // URI_LIT_SIZE_THRESHOLD); this package encodes them too, but not empty ones, for
 // which 1.20 divides by zero as well.
 //
+// [Uploader] makes a cap of plaintext and has the shares stored by somebody else:
+// package upload, or the client of a helper. Plaintext that can be sought is read
+// twice, once for the key; what comes only once is kept in memory up to one
+// segment, else in a nameless temporary file, encrypted with a key that only this
+// process has. With a random key and a known size it is not kept at all.
+//
 // # Decoding
 //
 // What a reader believes follows from the cap:

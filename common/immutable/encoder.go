@@ -92,12 +92,16 @@ const hashChunk = 128 << 10
 // The plaintext must be the same again when it is encoded. If it is not, two
 // texts are encrypted with one key, which gives away where and how they differ.
 func (e *Encoder) ConvergentKey(ctx context.Context, plaintext io.Reader, convergence secret.ConvergenceSecret) (secret.ImmutableKey, error) {
-	hasher, err := taggedhash.NewConvergenceHasher(convergence, e.segs.K, e.n, e.segs.SegmentSize)
+	return convergentKey(ctx, plaintext, convergence, e.segs, e.n)
+}
+
+func convergentKey(ctx context.Context, plaintext io.Reader, convergence secret.ConvergenceSecret, segs erasure.Segments, numShares int) (secret.ImmutableKey, error) {
+	hasher, err := taggedhash.NewConvergenceHasher(convergence, segs.K, numShares, segs.SegmentSize)
 	if err != nil {
 		return secret.ImmutableKey{}, err
 	}
-	buf := make([]byte, min(hashChunk, e.segs.Size))
-	for left := e.segs.Size; left > 0; {
+	buf := make([]byte, min(hashChunk, segs.Size))
+	for left := segs.Size; left > 0; {
 		if ctx.Err() != nil {
 			return secret.ImmutableKey{}, context.Cause(ctx)
 		}
@@ -105,7 +109,7 @@ func (e *Encoder) ConvergentKey(ctx context.Context, plaintext io.Reader, conver
 		left -= int64(n)
 		hasher.Write(buf[:n])
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			return secret.ImmutableKey{}, &chkencode.ShortError{Size: e.segs.Size, Got: e.segs.Size - left}
+			return secret.ImmutableKey{}, &chkencode.ShortError{Size: segs.Size, Got: segs.Size - left}
 		}
 		if err != nil {
 			return secret.ImmutableKey{}, fmt.Errorf("read plaintext: %w", err)

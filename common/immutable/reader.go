@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/besn0847/arm-tahoe/common/secret"
 	"github.com/besn0847/arm-tahoe/common/uri"
 )
 
@@ -33,13 +34,32 @@ func NewReader(c uri.CHK, shares []Share, bad func(error)) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	key := c.Key.Reveal()
-	block, err := aes.NewCipher(key[:])
+	streamAt, err := streams(c.Key)
+	if err != nil {
+		return nil, err
+	}
+	return &Reader{ciphertext: ciphertext, streamAt: streamAt}, nil
+}
+
+// streams returns what makes the key stream from an offset on.
+func streams(key secret.ImmutableKey) (func(offset int64) keyStream, error) {
+	k := key.Reveal()
+	block, err := aes.NewCipher(k[:])
 	if err != nil {
 		return nil, fmt.Errorf("set up AES: %w", err)
 	}
-	streamAt := func(offset int64) keyStream { return streamAt(block, offset).XORKeyStream }
-	return &Reader{ciphertext: ciphertext, streamAt: streamAt}, nil
+	return func(offset int64) keyStream { return streamAt(block, offset).XORKeyStream }, nil
+}
+
+// Decrypter returns a function that decrypts p in place, which stands at offset
+// in the file with the key. It is safe for concurrent use. It is a function and
+// not a key, so that fmt does not look into it.
+func Decrypter(key secret.ImmutableKey) (func(p []byte, offset int64), error) {
+	at, err := streams(key)
+	if err != nil {
+		return nil, err
+	}
+	return func(p []byte, offset int64) { at(offset)(p, p) }, nil
 }
 
 // Size returns the file's size.

@@ -11,14 +11,14 @@ import (
 
 // SegmentDecoder turns k blocks of a segment into its ciphertext and proves it.
 // It owns the buffers: room for one segment and for the blocks of secondary
-// shares. Primary blocks are read right to where they belong. Not safe for
-// concurrent use.
+// shares. Primary blocks are read right to where they belong; see Adopt for blocks
+// that are elsewhere. Not safe for concurrent use.
 type SegmentDecoder struct {
 	v       *Verifier
 	segs    erasure.Segments
 	code    *erasure.Code
 	hasher  *taggedhash.Hasher
-	segment []byte   // k blocks, one after the other
+	segment []byte   // k blocks, one after the other; nil before it is needed
 	spare   [][]byte // blocks of secondary shares
 
 	seg    int64 // being decoded
@@ -41,13 +41,20 @@ func NewSegmentDecoder(v *Verifier) (*SegmentDecoder, error) {
 	if err != nil {
 		return nil, err
 	}
-	// With one segment, the blocks are as small as the tail's.
-	size := segs.BlockSizeOf(0) * int64(segs.K)
 	return &SegmentDecoder{
 		v: v, segs: segs, code: code,
-		hasher:  taggedhash.NewCiphertextSegmentHasher(),
-		segment: make([]byte, size), // at most MaxSegmentSize, checked in Verifier
+		hasher: taggedhash.NewCiphertextSegmentHasher(),
 	}, nil
+}
+
+// room makes the buffer of the segment.
+func (d *SegmentDecoder) room() []byte {
+	if d.segment == nil {
+		// With one segment, the blocks are as small as the tail's. At most
+		// MaxSegmentSize, checked in Verifier.
+		d.segment = make([]byte, d.segs.BlockSizeOf(0)*int64(d.segs.K))
+	}
+	return d.segment
 }
 
 // Start begins with segment seg, which the file must have, and forgets the one
@@ -63,10 +70,10 @@ func (d *SegmentDecoder) Start(seg int64) {
 func (d *SegmentDecoder) Buffer(num grid.ShareNum) []byte {
 	size := int(d.segs.BlockSizeOf(d.seg))
 	if d.code.Replicates() {
-		return d.segment[:size:size]
+		return d.room()[:size:size]
 	}
 	if int(num) < d.segs.K {
-		return d.segment[int(num)*size:][:size:size]
+		return d.room()[int(num)*size:][:size:size]
 	}
 	used := 0
 	for _, n := range d.nums {
@@ -86,6 +93,13 @@ func (d *SegmentDecoder) Have(num grid.ShareNum) {
 	d.nums, d.blocks = append(d.nums, int(num)), append(d.blocks, b)
 }
 
+// Adopt says that the block of share num, proven, is in a buffer of the caller's.
+// It must stay as it is until Decode has returned; with k = 1 it is then the
+// ciphertext.
+func (d *SegmentDecoder) Adopt(num grid.ShareNum, block []byte) {
+	d.nums, d.blocks = append(d.nums, int(num)), append(d.blocks, block)
+}
+
 // Has says whether the block of share num is there.
 func (d *SegmentDecoder) Has(num grid.ShareNum) bool { return slices.Contains(d.nums, int(num)) }
 
@@ -97,12 +111,28 @@ func (d *SegmentDecoder) Missing() int { return d.segs.K - len(d.nums) }
 
 // Decode returns the ciphertext of the segment when there are k blocks and the
 // segment's hash is known ([ShareReader.ProveSegmentHash]). It is good until the
-// next Start. If it is not what the cap means the error is a
+// next Start (but see Adopt). If it is not what the cap means the error is a
 // [*BadCiphertextHashError].
 func (d *SegmentDecoder) Decode() ([]byte, error) {
 	want, known := d.v.segmentHash(d.seg)
 	if !known {
 		return nil, fmt.Errorf("decode segment %d: its hash is not known yet", d.seg)
+	}
+	ciphertext, err := d.assemble()
+	if err != nil {
+		return nil, err
+	}
+	ciphertext = ciphertext[:d.segs.SizeOf(d.seg)]
+	if d.hasher.Of(ciphertext) != want {
+		return nil, &BadCiphertextHashError{d.seg}
+	}
+	return ciphertext, nil
+}
+
+// assemble returns the k primary blocks, one after the other.
+func (d *SegmentDecoder) assemble() ([]byte, error) {
+	if d.code.Replicates() && d.Complete() {
+		return d.blocks[0], nil
 	}
 	decoder, err := d.decoderOf()
 	if err != nil {
@@ -111,16 +141,12 @@ func (d *SegmentDecoder) Decode() ([]byte, error) {
 	size := int(d.segs.BlockSizeOf(d.seg))
 	d.out = d.out[:0]
 	for j := range d.segs.K {
-		d.out = append(d.out, d.segment[j*size:][:size])
+		d.out = append(d.out, d.room()[j*size:][:size])
 	}
 	if err := decoder.Decode(d.blocks, d.out); err != nil {
 		return nil, err
 	}
-	ciphertext := d.segment[:d.segs.SizeOf(d.seg)]
-	if d.hasher.Of(ciphertext) != want {
-		return nil, &BadCiphertextHashError{d.seg}
-	}
-	return ciphertext, nil
+	return d.segment, nil
 }
 
 // decoderOf returns the erasure decoder for the shares at hand, normally that of

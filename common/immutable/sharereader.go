@@ -4,27 +4,30 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/besn0847/arm-tahoe/common/hashtree"
 	"github.com/besn0847/arm-tahoe/common/sharelayout"
 	"github.com/besn0847/arm-tahoe/common/taggedhash"
 )
 
-// ShareReader reads proven blocks from one share. Different readers of one file
-// may be used at the same time, a single one must not.
+// ShareReader reads proven blocks from one share. Safe for concurrent use: blocks
+// are read at the same time, hash trees by one caller while the others wait.
 type ShareReader struct {
 	v      *Verifier
 	share  Share
 	header sharelayout.Header
-	hasher *taggedhash.Hasher // of blocks
 
+	turn            chan struct{}      // has room for whoever uses what is below, also while hashes are read
 	tree            *hashtree.Verifier // what is proven of the block hash tree
 	blockHashes     *nodes             // what the share says about it
 	ciphertextNodes *nodes             // and about the crypttext hash tree
-
-	numbers []int           // scratch space
-	fetched []hashtree.Node // likewise
+	numbers         []int              // scratch space
+	fetched         []hashtree.Node    // likewise
 }
+
+// blockHashers are those of blocks.
+var blockHashers = sync.Pool{New: func() any { return taggedhash.NewBlockHasher() }}
 
 // uebReadAhead is how much is read together with the UEB's length: more than
 // enough for those of 1.20. Near the end of the share less may come.
@@ -35,7 +38,7 @@ const uebReadAhead = 640
 // error is a [*CorruptShareError], a [*ReadError], a [*BadUEBError] or that of
 // ctx.
 func (v *Verifier) Open(ctx context.Context, share Share) (*ShareReader, error) {
-	r := &ShareReader{v: v, share: share, hasher: taggedhash.NewBlockHasher()}
+	r := &ShareReader{v: v, share: share, turn: make(chan struct{}, 1)}
 	if share.Num < 0 || int(share.Num) >= v.cap.N {
 		return nil, share.corrupt(PartHeader, noSegment, fmt.Errorf("share number is not below %d", v.cap.N))
 	}
@@ -136,10 +139,11 @@ func (r *ShareReader) ReadBlock(ctx context.Context, seg int64, block []byte) er
 	if seg < 0 || seg >= segs.NumSegments {
 		return &RangeError{"segment", seg, segs.NumSegments}
 	}
-	if want := segs.BlockSizeOf(seg); int64(len(block)) != want {
-		return fmt.Errorf("read block of segment %d: buffer has %d bytes, the block %d", seg, len(block), want)
+	if size := segs.BlockSizeOf(seg); int64(len(block)) != size {
+		return fmt.Errorf("read block of segment %d: buffer has %d bytes, the block %d", seg, len(block), size)
 	}
-	if err := r.proveBlockHash(ctx, seg); err != nil {
+	want, err := r.proveBlockHash(ctx, seg)
+	if err != nil {
 		return err
 	}
 	offset := r.header.DataOffset + seg*segs.BlockSize
@@ -149,14 +153,40 @@ func (r *ShareReader) ReadBlock(ctx context.Context, seg int64, block []byte) er
 	if err := r.share.read(ctx, block, offset, PartBlock, seg); err != nil {
 		return err
 	}
-	if want, _ := r.tree.Leaf(int(seg)); r.hasher.Of(block) != want {
+	hasher := blockHashers.Get().(*taggedhash.Hasher)
+	defer blockHashers.Put(hasher)
+	if hasher.Of(block) != want {
 		return r.share.corrupt(PartBlock, seg, errWrongHash)
 	}
 	return nil
 }
 
-// proveBlockHash makes sure that the leaf of the block hash tree is known.
-func (r *ShareReader) proveBlockHash(ctx context.Context, seg int64) error {
+// take waits for the turn to use the hash trees.
+func (r *ShareReader) take(ctx context.Context) error {
+	select {
+	case r.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (r *ShareReader) give() { <-r.turn }
+
+// proveBlockHash returns the leaf of the block hash tree, reading what it takes.
+func (r *ShareReader) proveBlockHash(ctx context.Context, seg int64) (leaf taggedhash.Hash, err error) {
+	if err := r.take(ctx); err != nil {
+		return leaf, err
+	}
+	defer r.give()
+	if err := r.proveLeaf(ctx, seg); err != nil {
+		return leaf, err
+	}
+	leaf, _ = r.tree.Leaf(int(seg))
+	return leaf, nil
+}
+
+func (r *ShareReader) proveLeaf(ctx context.Context, seg int64) error {
 	r.numbers = r.tree.AppendNeeded(r.numbers[:0], int(seg), true)
 	if len(r.numbers) == 0 {
 		return nil
@@ -179,6 +209,10 @@ func (r *ShareReader) ProveSegmentHash(ctx context.Context, seg int64) error {
 	if seg < 0 || seg >= segs.NumSegments {
 		return &RangeError{"segment", seg, segs.NumSegments}
 	}
+	if err := r.take(ctx); err != nil {
+		return err
+	}
+	defer r.give()
 	r.numbers = r.v.neededForSegment(r.numbers[:0], seg)
 	if len(r.numbers) == 0 {
 		return nil

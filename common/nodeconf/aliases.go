@@ -2,8 +2,12 @@ package nodeconf
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
+	"os"
+	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/besn0847/arm-tahoe/common/secret"
 )
@@ -60,4 +64,56 @@ func (d *Dir) Aliases() ([]Alias, error) {
 		set(name, strip(capText))
 	}
 	return list, nil
+}
+
+// ErrAliasExists says that an alias of this name is there already.
+var ErrAliasExists = errors.New("the alias exists already")
+
+// AddAlias adds a line to private/aliases (scripts/tahoe_add_alias.py
+// add_line_to_aliasfile), which it replaces as a whole: comments and order stay.
+// The error is ErrAliasExists if the name is taken. Unlike the other methods it
+// may be called while other processes and goroutines do the same.
+func (d *Dir) AddAlias(alias Alias) (err error) {
+	if strings.ContainsAny(alias.Name, ": \r\n") || strings.HasPrefix(alias.Name, "#") || strip(alias.Name) != alias.Name {
+		return fmt.Errorf("an alias cannot be called %q: no colons, spaces or line ends, and no # at the beginning", alias.Name)
+	}
+	lock, err := lockDirectory(d.Private(""))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, lock.Close()) }()
+	list, err := d.Aliases()
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(list, func(a Alias) bool { return a.Name == alias.Name }) {
+		return ErrAliasExists
+	}
+	text, err := readLimited(d.Private(aliasesName), maxListFile)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if len(text) > 0 && text[len(text)-1] != '\n' {
+		text = append(text, '\n')
+	}
+	text = fmt.Appendf(text, "%s: %s\n", alias.Name, alias.Cap.RevealString())
+	return WriteFile(d.Private(aliasesName), text, privateMode)
+}
+
+// lockDirectory waits for the lock on a directory itself, which needs no file for
+// it. Closing it gives the lock up.
+func lockDirectory(path string) (*os.File, error) {
+	dir, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		err = syscall.Flock(int(dir.Fd()), syscall.LOCK_EX)
+		if err == nil {
+			return dir, nil
+		}
+		if !errors.Is(err, syscall.EINTR) {
+			return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), dir.Close())
+		}
+	}
 }

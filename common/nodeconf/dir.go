@@ -51,6 +51,16 @@ type Dir struct {
 	path string
 }
 
+// ExistingDir returns the base directory at a path for a program that only reads:
+// it makes nothing, and what is missing is read as an empty directory is.
+func ExistingDir(path string) (*Dir, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	return &Dir{path}, nil
+}
+
 // OpenDir returns the base directory at a path and makes sure that it and its
 // private/ exist, the latter for its owner alone (node.py create_node_dir).
 func OpenDir(path string) (*Dir, error) {

@@ -3,10 +3,10 @@ package storagehttp
 import (
 	"io"
 	"log"
-	"net"
 	"net/http"
-	"sync"
 	"time"
+
+	"github.com/besn0847/arm-tahoe/common/connlimit"
 )
 
 // Limits of a server that ServerOptions does not change.
@@ -40,69 +40,19 @@ func NewServer(handler http.Handler, options ServerOptions) *http.Server {
 	if options.MaxConns <= 0 {
 		options.MaxConns = DefaultMaxConns
 	}
-	limiter := &connLimiter{limit: options.MaxConns, seen: map[net.Conn]uint64{}}
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
-	return &http.Server{
+	limiter := connlimit.New(options.MaxConns)
+	server := &http.Server{
 		Handler:           handler,
 		Protocols:         &protocols,
 		ReadHeaderTimeout: HeaderTime,
 		IdleTimeout:       IdleTime,
 		MaxHeaderBytes:    MaxHeaderSize,
-		ConnState:         limiter.changed,
+		ConnState:         limiter.Changed,
 		// Handshakes that fail are the peer's business, and there may be many.
 		ErrorLog: log.New(io.Discard, "", 0),
 	}
-}
-
-// connLimiter closes connections beyond a limit. Safe for concurrent use.
-type connLimiter struct {
-	limit int
-
-	mu    sync.Mutex // guards all below
-	clock uint64     // counts changes of state
-	// seen has all open connections: when they became idle, or busy.
-	seen map[net.Conn]uint64
-}
-
-// busy is the time of connections with a request in progress.
-const busy = 0
-
-// changed is the ConnState of an http.Server.
-func (l *connLimiter) changed(conn net.Conn, state http.ConnState) {
-	if surplus := l.record(conn, state); surplus != nil {
-		_ = surplus.Close() // the server notices and forgets it
-	}
-}
-
-// record returns a connection to be closed, or nil.
-func (l *connLimiter) record(conn net.Conn, state http.ConnState) net.Conn {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.clock++
-	switch state {
-	case http.StateActive:
-		l.seen[conn] = busy
-	case http.StateNew, http.StateIdle:
-		l.seen[conn] = l.clock
-	default:
-		delete(l.seen, conn)
-	}
-	if state != http.StateNew || len(l.seen) <= l.limit {
-		return nil
-	}
-	return l.longestIdle()
-}
-
-// longestIdle forgets a connection and returns it. There is at least the new
-// one.
-func (l *connLimiter) longestIdle() (oldest net.Conn) {
-	at := l.clock
-	for conn, since := range l.seen {
-		if since != busy && since <= at {
-			oldest, at = conn, since
-		}
-	}
-	delete(l.seen, oldest)
-	return oldest
+	server.RegisterOnShutdown(limiter.CloseIdle)
+	return server
 }

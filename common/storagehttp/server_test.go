@@ -474,19 +474,6 @@ func TestTooManyConnections(t *testing.T) {
 	require.NoError(t, answers(second))
 }
 
-func TestConnLimiter(t *testing.T) {
-	l := &connLimiter{limit: 1, seen: map[net.Conn]uint64{}}
-	a, b := &net.TCPConn{}, &tls.Conn{}
-	require.Nil(t, l.record(a, http.StateNew))
-	require.Nil(t, l.record(a, http.StateActive))
-	require.Equal(t, net.Conn(b), l.record(b, http.StateNew), "the other is busy")
-	require.Nil(t, l.record(b, http.StateClosed))
-	require.Nil(t, l.record(a, http.StateIdle))
-	require.Equal(t, net.Conn(a), l.record(b, http.StateNew))
-	require.Nil(t, l.record(a, http.StateClosed))
-	require.Len(t, l.seen, 1)
-}
-
 func FuzzSlotBody(f *testing.F) {
 	for _, p := range readVectors(f).Probes {
 		if strings.HasSuffix(p.Request.Path, "/read-test-write") {

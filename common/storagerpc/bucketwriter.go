@@ -52,7 +52,9 @@ func (w *bucketWriter) write(ctx context.Context, r *foolscap.Request) error {
 	}
 	defer w.session.inOrder(r, w.si)()
 	w.session.used(w)
-	return w.core.Write(ctx, offset, data)
+	err := w.core.Write(ctx, offset, data)
+	banana.Recycle(data) // the arguments are ours, and Write has only borrowed it
+	return err
 }
 
 func (w *bucketWriter) close(ctx context.Context, r *foolscap.Request) error {

@@ -62,8 +62,7 @@ func TestHostileAnswers(t *testing.T) {
 	list, dict, tuple := banana.NewList, banana.NewDict, banana.NewTuple
 	none := banana.None{}
 	var answer banana.Value
-	var p *puppet
-	p = newPuppet(func(*foolscap.Request) (banana.Value, error) { return answer, nil })
+	p := newPuppet(func(*foolscap.Request) (banana.Value, error) { return answer, nil })
 	client := newClient(t, p)
 	item := func(n, v banana.Value) banana.Value { return dict(banana.Pair{Key: n, Value: v}) }
 	version := func(v banana.Value) banana.Value {

@@ -3,6 +3,7 @@ package ueb
 import (
 	"bytes"
 	"fmt"
+	"iter"
 	"strconv"
 
 	"github.com/besn0847/arm-tahoe/common/erasure"
@@ -121,6 +122,18 @@ func (u *UEB) Append(dst []byte) []byte {
 		dst = netstring.Append(dst, f.value)
 	}
 	return dst
+}
+
+// All returns the fields in their order, with values as they stand in the UEB,
+// which must not be changed.
+func (u *UEB) All() iter.Seq2[string, []byte] {
+	return func(yield func(string, []byte) bool) {
+		for _, f := range u.fields {
+			if !yield(f.key, f.value) {
+				return
+			}
+		}
+	}
 }
 
 // SegmentSize returns the segment size, at least 1. Whether it fits k is for

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/besn0847/arm-tahoe/common/erasure"
+	"github.com/besn0847/arm-tahoe/common/netstring"
 	"github.com/stretchr/testify/require"
 )
 
@@ -103,6 +104,21 @@ func with(t testing.TB, key string, value []byte) []byte {
 		add(field{key, value})
 	}
 	return u.Append(nil)
+}
+
+// TestAll: the fields, put together again, are the UEB.
+func TestAll(t *testing.T) {
+	segs, err := erasure.NewSegments(100, 2, 100)
+	require.NoError(t, err)
+	u := New(segs, 4, Hashes{})
+	var again []byte
+	for key, value := range u.All() {
+		again = netstring.Append(append(append(again, key...), ':'), value)
+	}
+	require.Equal(t, string(u.Append(nil)), string(again))
+	for range u.All() {
+		break
+	}
 }
 
 func TestFieldsOfOldNodes(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/besn0847/arm-tahoe/common/connlimit"
 	"github.com/besn0847/arm-tahoe/common/nodeconf"
 )
 
@@ -102,19 +103,21 @@ func New(o Options) (*Server, error) {
 }
 
 func (s *Server) newHTTP() *http.Server {
-	limiter := &conns{limit: s.options.MaxConns, since: map[net.Conn]uint64{}}
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
-	return &http.Server{
+	limiter := connlimit.New(s.options.MaxConns)
+	server := &http.Server{
 		Handler:           s,
 		Protocols:         &protocols,
 		ReadHeaderTimeout: HeaderTime,
 		IdleTimeout:       IdleTime,
 		MaxHeaderBytes:    MaxHeaderSize,
-		ConnState:         limiter.changed,
+		ConnState:         limiter.Changed,
 		// What peers send wrongly is their business; panics are logged by us.
 		ErrorLog: log.New(io.Discard, "", 0),
 	}
+	server.RegisterOnShutdown(limiter.CloseIdle)
+	return server
 }
 
 // Handle mounts a handler. A path that ends with a slash takes everything below

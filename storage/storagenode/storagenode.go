@@ -10,8 +10,10 @@ import (
 	"math"
 	"net"
 
+	"github.com/besn0847/arm-tahoe/common/broker"
 	"github.com/besn0847/arm-tahoe/common/clientnode"
 	"github.com/besn0847/arm-tahoe/common/daemon"
+	"github.com/besn0847/arm-tahoe/common/grid"
 	"github.com/besn0847/arm-tahoe/common/nodetub"
 	"github.com/besn0847/arm-tahoe/common/webapi"
 	"github.com/besn0847/arm-tahoe/storage/storageserver"
@@ -44,7 +46,14 @@ func Start(_ context.Context, n *clientnode.Node) error {
 	if err != nil {
 		return err
 	}
-	n.Storage = service.Core()
+	seed, err := grid.ParsePermutationSeed(fields.PermutationSeed)
+	if err != nil {
+		return err
+	}
+	n.Local = &broker.Local{
+		ID: n.Key.VerifyingKey().ServerID(), Nickname: n.Config.Node.Nickname,
+		Seed: seed, TubID: n.Tub.TubID(), Storage: service.Core(),
+	}
 	mount(n.Web, service)
 	return n.Introducers.Publish(fields.ServiceName, *fields)
 }

@@ -147,17 +147,15 @@ for step in json.load(sys.stdin):
 print(json.dumps(results))
 `
 
+// pythonStep is a command line for forkScript.
+type pythonStep struct {
+	Args  []string `json:"args"`
+	Stdin string   `json:"stdin"`
+}
+
 // pythonSteps runs all lines with Python.
-func pythonSteps(t *testing.T, root *Root, dir string) (results []Result) {
+func pythonSteps(t *testing.T, root *Root, steps []pythonStep) (results []Result) {
 	t.Helper()
-	type step struct {
-		Args  []string `json:"args"`
-		Stdin string   `json:"stdin"`
-	}
-	var steps []step
-	for _, s := range cliSteps {
-		steps = append(steps, step{words(s.line, dir), s.stdin})
-	}
 	text, err := json.Marshal(steps)
 	require.NoError(t, err)
 	var answers []struct {
@@ -195,7 +193,11 @@ func TestCommandLines(t *testing.T) {
 	for _, dir := range []string{theirs, ours} {
 		root.Run(t, nil, "python3", "-c", statesScript, filepath.Join(dir, "crawler", "storage")).OK(t)
 	}
-	for i, python := range pythonSteps(t, root, theirs) {
+	var steps []pythonStep
+	for _, s := range cliSteps {
+		steps = append(steps, pythonStep{words(s.line, theirs), s.stdin})
+	}
+	for i, python := range pythonSteps(t, root, steps) {
 		step := cliSteps[i]
 		t.Run(fmt.Sprintf("%02d %.60s", i, step.line), func(t *testing.T) {
 			args := words(step.line, ours)

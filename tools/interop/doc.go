@@ -2,7 +2,8 @@
 // storage nodes, client nodes and helpers, and their command lines, from a root
 // that tools/interop/make-root makes of Debian's packages.
 //
-// It is test support and belongs to no layer: only tests import it. It knows
+// It is test support and belongs to no layer: only tests import it, and
+// benchmarks, which use Open. It knows
 // Tahoe's files, configuration and web API as a user does; formats and protocols
 // are not its business.
 //

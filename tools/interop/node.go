@@ -23,7 +23,7 @@ const (
 	startTimeout = 2 * time.Minute
 	// tubTimeout is how long the Tub may take after the node says that it runs;
 	// in 1.20 the Tub listens before that.
-	tubTimeout = 3 * time.Second
+	tubTimeout = 10 * time.Second
 	// fileTimeout is how long a file of a running node may take to appear.
 	fileTimeout = time.Minute
 	// pollInterval is the pause between two looks.

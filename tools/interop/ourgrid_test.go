@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -207,4 +208,44 @@ func TestStorageDirectoryIsAdoptedAndReturned(t *testing.T) {
 		require.Contains(t, string(client.Tahoe(t, nil, "check", "--verify", cap).OK(t)), "ealthy")
 	}
 	require.Equal(t, between, readTree(t, filepath.Join(server.BaseDir, "storage", "shares")), "nothing was written")
+}
+
+// TestGridManager: Python's client gives shares only to that of our servers for
+// which the grid manager vouches.
+func TestGridManager(t *testing.T) {
+	root := interop.Require(t)
+	manager := filepath.Join(root.Dir, "manager")
+	gridManager := func(args ...string) string {
+		return strings.TrimSpace(string(root.Run(t, nil, "grid-manager", append([]string{"--config", manager}, args...)...).OK(t)))
+	}
+	gridManager("create")
+	in := root.StartIntroducer(t, interop.IntroducerOptions{Ours: true})
+	furls := []string{in.FURL()}
+	trusting := interop.NodeOptions{
+		Name: "client", Introducers: furls, Shares: "1/1/1",
+		ExtraConfig: "[grid_managers]\nboss = " + gridManager("public-identity") + "\n",
+	}
+	nodes := root.StartNodes(t, trusting, storageOnly(furls, true, false), storageOnly(furls, true, false))
+	client, certified := nodes[0], nodes[1]
+	client.WaitConnected(t, 2)
+
+	gridManager("add", "one", readFile(t, certified, "node.pubkey")[:len("pub-v0-")+52])
+	certificate := gridManager("sign", "one", "10")
+	certified.Stop(t)
+	added := root.Run(t, []byte(certificate), "tahoe", "-d", certified.BaseDir, "admin", "add-grid-manager-cert", "--name", "boss", "--filename", "-")
+	added.OK(t)
+	certified.Restart(t)
+	client.WaitConnected(t, 2)
+	// The client may hear of the certificate a moment later than it connects.
+	require.Eventually(t, func() bool {
+		put, err := http.NewRequest(http.MethodPut, client.WebURL()+"/uri", bytes.NewReader(testData(999)))
+		require.NoError(t, err)
+		answer, err := http.DefaultClient.Do(put)
+		require.NoError(t, err)
+		return answer.Body.Close() == nil && answer.StatusCode == http.StatusOK
+	}, time.Minute, 100*time.Millisecond)
+	for i := range 7 {
+		webPut(t, client, testData(1000+i))
+	}
+	require.Len(t, readTree(t, filepath.Join(certified.BaseDir, "storage", "shares")), 8)
 }

@@ -54,7 +54,7 @@ func Require(t testing.TB) *Root {
 	if os.Getenv(envMode) == "off" {
 		t.Skip("interop: " + envMode + "=off")
 	}
-	root, err := open(t.TempDir())
+	root, err := Open(t.TempDir())
 	if err != nil {
 		refuse(t, err)
 	}
@@ -69,13 +69,16 @@ func refuse(t testing.TB, err error) {
 	t.Skipf("interop: %v", err)
 }
 
-// open checks everything a program in the root needs, by running one.
-func open(tempDir string) (*Root, error) {
+// Open returns the root for a program that is not a test, such as a benchmark:
+// dir stands for the test's temporary directory and stays the caller's to remove.
+// Only Command is of use then. Open checks everything a program in the root needs,
+// by running one; the error says what to do.
+func Open(dir string) (*Root, error) {
 	path, err := findRoot()
 	if err != nil {
 		return nil, err
 	}
-	dir, err := filepath.EvalSymlinks(tempDir)
+	dir, err = resolve(dir)
 	if err != nil {
 		return nil, err
 	}

@@ -38,7 +38,12 @@ import (
 // the NURL that it announces, put together from its files.
 func pythonStorage(t *testing.T, root *interop.Root) storagehttp.NURL {
 	t.Helper()
-	node := root.StartNode(t, interop.NodeOptions{Storage: true})
+	return nurlOfNode(t, root.StartNode(t, interop.NodeOptions{Storage: true}))
+}
+
+// nurlOfNode returns the NURL that a storage node of 1.20 announces.
+func nurlOfNode(t *testing.T, node *interop.Node) storagehttp.NURL {
+	t.Helper()
 	f, err := furl.Parse(node.FURL(t, "storage.furl"))
 	require.NoError(t, err)
 	pair, err := tls.LoadX509KeyPair(filepath.Join(node.BaseDir, "private/node.pem"), filepath.Join(node.BaseDir, "private/node.pem"))

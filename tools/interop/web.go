@@ -15,7 +15,7 @@ const (
 	// waits longer and longer between attempts at a server that was down.
 	connectTimeout = 2 * time.Minute
 	// requestTimeout bounds one look at the welcome page.
-	requestTimeout = 10 * time.Second
+	requestTimeout = time.Minute
 	// maxWelcome bounds the welcome page, in bytes.
 	maxWelcome = 1 << 20
 )

@@ -31,12 +31,12 @@ var Layers = []Layer{
 		"grid", "uri", "ueb", "sharelayout", "rsakey", "mutablelayout", "dirformat", "announce", "sharecontainer",
 	}},
 	{"l2", "wire", []string{
-		"furl", "banana", "foolscap", "introrpc", "storagerpc", "storagehttp", "helperrpc",
+		"connlimit", "furl", "banana", "foolscap", "introrpc", "storagerpc", "storagehttp", "helperrpc",
 	}},
 	{"l3", "client engine", []string{
-		"introclient", "broker", "placement", "chkencode", "upload", "immutable", "download", "mutable", "dirnode", "gridclient",
+		"introclient", "broker", "placement", "chkencode", "upload", "helperclient", "immutable", "download", "mutable", "dirnode", "gridclient",
 	}},
-	{"l4", "daemon support", []string{"version", "nodeconf", "daemon", "nodetub", "password", "webapi", "clientnode"}},
+	{"l4", "daemon support", []string{"version", "nodeconf", "daemon", "nodetub", "password", "webapi", "webfiles", "clientnode"}},
 }
 
 // testOnly are packages of common/ that only tests may import; they may import

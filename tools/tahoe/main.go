@@ -10,6 +10,7 @@ import (
 	"github.com/besn0847/arm-tahoe/common/clientnode"
 	"github.com/besn0847/arm-tahoe/common/daemon"
 	"github.com/besn0847/arm-tahoe/common/nodeconf"
+	"github.com/besn0847/arm-tahoe/helper/helpernode"
 	"github.com/besn0847/arm-tahoe/introducer/intronode"
 	"github.com/besn0847/arm-tahoe/storage/storagenode"
 	"github.com/besn0847/arm-tahoe/tools/tahoe/cli"
@@ -33,6 +34,6 @@ func main() {
 // runClient serves everything that a client node can be.
 func runClient(ctx context.Context, node *daemon.Node) error {
 	return clientnode.Run(ctx, node, clientnode.Services{
-		Storage: storagenode.Start, TubOptions: storagenode.TubOptions(),
+		Storage: storagenode.Start, Helper: helpernode.Start, TubOptions: storagenode.TubOptions(),
 	})
 }

@@ -1,7 +1,8 @@
 // Package cli is the command line of tahoe and grid-manager: the options, texts
 // on standard output, files and exit codes of Tahoe-LAFS 1.20.0, so that scripts
 // work with either (scripts/*.py, cli/grid_manager.py). What goes to standard
-// error, and help, is in our own words.
+// error, and help, is in our own words; but the commands for files, which fscmd
+// and fscopy do, say there what 1.20's say.
 //
 // Options may also stand behind arguments, which 1.20 does not allow; its
 // abbreviations of options (--nick for --nickname) are not understood here.
@@ -12,8 +13,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -22,6 +21,8 @@ import (
 	"github.com/besn0847/arm-tahoe/common/daemon"
 	"github.com/besn0847/arm-tahoe/common/nodeconf"
 	"github.com/besn0847/arm-tahoe/common/version"
+	"github.com/besn0847/arm-tahoe/tools/tahoe/fscmd"
+	"github.com/besn0847/arm-tahoe/tools/tahoe/pyquote"
 )
 
 // Command is a call of the program.
@@ -83,6 +84,7 @@ func (c Command) Tahoe(ctx context.Context, args []string) int {
 	used, err := root.ExecuteC()
 	var usage *usageError
 	var exit *exitError
+	var failure *fscmd.Failure
 	switch {
 	case err == nil:
 		return daemon.ExitOK
@@ -95,6 +97,11 @@ func (c Command) Tahoe(ctx context.Context, args []string) int {
 			fmt.Fprintf(c.Stderr, "%s: %v\n", c.Name, exit.err)
 		}
 		return exit.code
+	case errors.As(err, &failure):
+		if failure.Text != "" {
+			fmt.Fprintln(c.Stderr, failure.Text)
+		}
+		return failure.Code
 	}
 	fmt.Fprintf(c.Stderr, "%s: %v\n", c.Name, err)
 	return daemon.ExitFailure
@@ -126,6 +133,7 @@ func (t *tahoe) rootCommand() *cobra.Command {
 	root.PersistentFlags().StringVarP(&t.nodeDirectory, "node-directory", "d", "", "the node's base directory (default "+quotePath(defaultNodeDir())+")")
 	root.PersistentFlags().BoolVarP(&t.quiet, "quiet", "q", false, "write nothing to standard output")
 	root.Flags().BoolVarP(&showVersion, "version", "V", false, "print version, commit, Go and platform, and end")
+	root.AddCommand(t.fileCommands()...)
 	root.AddCommand(t.createNodeCommand(), t.createClientCommand(), t.createIntroducerCommand(), t.runCommand(), t.adminCommand(), t.gridManagerCommand())
 	return root
 }
@@ -171,25 +179,14 @@ func atMost(n int) cobra.PositionalArgs {
 }
 
 // defaultNodeDir is ~/.tahoe (scripts/default_nodedir.py).
-func defaultNodeDir() string { return expandHome("~/.tahoe") }
-
-func expandHome(path string) string {
-	if path != "~" && !strings.HasPrefix(path, "~/") {
-		return path
-	}
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return path
-	}
-	return filepath.Join(home, path[1:])
-}
+func defaultNodeDir() string { return fscmd.ExpandHome("~/.tahoe") }
 
 // absolute makes a path of an argument (util/encodingutil.py argv_to_abspath).
 func absolute(arg string) (string, error) {
 	if strings.HasPrefix(arg, "-") {
 		return "", usagef("Path argument %s cannot start with '-'.\nUse %s if you intended to refer to a file.", quotePath(arg), quotePath("./"+arg))
 	}
-	return filepath.Abs(expandHome(arg))
+	return fscmd.Absolute(arg)
 }
 
 // baseDir finds the base directory among an option, an argument and the global
@@ -218,31 +215,5 @@ func (t *tahoe) baseDir(option string, args []string, standard string) (string, 
 	return standard, nil
 }
 
-// quotePath quotes as util/encodingutil.py quote_output: single quotes unless
-// something in the path would be misread, then double quotes with backslashes.
-func quotePath(path string) string {
-	plain := func(r rune) bool {
-		return r >= 0x20 && r <= 0x7e && r != '\'' || r >= 0xa0 && r <= 0xd7ff || r >= 0xe000 && r <= 0xfdcf || r >= 0xfdf0 && r <= 0xfffc
-	}
-	if strings.IndexFunc(path, func(r rune) bool { return !plain(r) }) < 0 {
-		return "'" + path + "'"
-	}
-	var b strings.Builder
-	b.WriteByte('"')
-	for _, r := range path {
-		switch {
-		case strings.ContainsRune("\"$`\\", r):
-			b.WriteString("\\" + string(r))
-		case plain(r) || r == '\'':
-			b.WriteRune(r)
-		case r <= 0xff:
-			fmt.Fprintf(&b, "\\x%02x", r)
-		case r <= 0xffff:
-			fmt.Fprintf(&b, "\\u%04x", r)
-		default:
-			fmt.Fprintf(&b, "\\U%08x", r)
-		}
-	}
-	b.WriteByte('"')
-	return b.String()
-}
+// quotePath quotes a path as 1.20 does.
+func quotePath(path string) string { return pyquote.Path(path) }

@@ -116,16 +116,6 @@ func TestTahoe_runHoldsTheDirectory(t *testing.T) {
 	require.NoError(t, lock.Release())
 }
 
-func TestQuotePath(t *testing.T) {
-	for path, want := range map[string]string{
-		"/a b/ü": "'/a b/ü'",
-		"it's":   `"it's"`,
-		"a'$\n":  `"a'\$\x0a"`,
-	} {
-		require.Equal(t, want, quotePath(path))
-	}
-}
-
 func TestAbbreviate(t *testing.T) {
 	day := 24 * time.Hour
 	for since, want := range map[time.Duration]string{
