@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -148,11 +149,10 @@ func (s *Server) Serve(listener net.Listener) error {
 	}
 }
 
-// temporary tells whether accepting may work again later, as when there are too
-// many open files.
+// temporary tells whether accepting may work again later: the client has gone
+// already, or there are too many open files.
 func temporary(err error) bool {
-	var n net.Error
-	return errors.As(err, &n) && n.Temporary() //nolint:staticcheck // there is no other way to know
+	return errors.Is(err, syscall.ECONNABORTED) || errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)
 }
 
 func (s *Server) pause() {
