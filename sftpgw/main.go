@@ -5,7 +5,9 @@ import (
 	"context"
 	"os"
 
+	"github.com/besn0847/arm-tahoe/common/clientnode"
 	"github.com/besn0847/arm-tahoe/common/daemon"
+	"github.com/besn0847/arm-tahoe/sftpgw/sftpnode"
 )
 
 func main() {
@@ -13,6 +15,10 @@ func main() {
 		Name:    "sftpgw",
 		Summary: "a gateway to a Tahoe-LAFS grid over SFTP and the web, without storage.",
 		Role:    daemon.SFTPGW,
-		Missing: "serve files",
+		Run:     run,
 	}, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+func run(ctx context.Context, node *daemon.Node) error {
+	return clientnode.Run(ctx, node, clientnode.Services{SFTP: sftpnode.Start})
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/besn0847/arm-tahoe/common/clientnode"
 	"github.com/besn0847/arm-tahoe/common/daemon"
+	"github.com/besn0847/arm-tahoe/sftpgw/sftpnode"
 	"github.com/besn0847/arm-tahoe/storage/storagenode"
 )
 
@@ -21,6 +22,6 @@ func main() {
 
 func run(ctx context.Context, node *daemon.Node) error {
 	return clientnode.Run(ctx, node, clientnode.Services{
-		Storage: storagenode.Start, TubOptions: storagenode.TubOptions(),
+		Storage: storagenode.Start, SFTP: sftpnode.Start, TubOptions: storagenode.TubOptions(),
 	})
 }

@@ -156,9 +156,9 @@ func appendKey(dst []byte, key string) []byte {
 	return append(dst, '"')
 }
 
-// with returns m with the value of key set; a new key comes last. The value
+// With returns m with the value of key set; a new key comes last. The value
 // must be in canonical form.
-func (m Metadata) with(key string, value []byte) Metadata {
+func (m Metadata) With(key string, value []byte) Metadata {
 	b := builder{}
 	i := m.find(key)
 	for j := range m.members {
@@ -174,8 +174,8 @@ func (m Metadata) with(key string, value []byte) Metadata {
 	return b.metadata()
 }
 
-// without returns m without key.
-func (m Metadata) without(key string) Metadata {
+// Without returns m without key.
+func (m Metadata) Without(key string) Metadata {
 	i := m.find(key)
 	if i < 0 {
 		return m
@@ -275,9 +275,9 @@ func (m Metadata) NoWrite() bool {
 func Linked(old Metadata, given *Metadata, now time.Time) Metadata {
 	metadata := old
 	if given != nil {
-		metadata = given.without(systemKey)
+		metadata = given.Without(systemKey)
 		if value, ok := old.Get(systemKey); ok {
-			metadata = metadata.with(systemKey, value)
+			metadata = metadata.With(systemKey, value)
 		}
 	}
 	stamp := appendFloat(nil, float64(now.Unix())+float64(now.Nanosecond())/1e9)
@@ -287,10 +287,10 @@ func Linked(old Metadata, given *Metadata, now time.Time) Metadata {
 		if value, ok := old.Get(oldCreateKey); ok {
 			created = value
 		}
-		system = system.with(createTimeKey, created)
+		system = system.With(createTimeKey, created)
 	}
-	system = system.with(modifyTimeKey, stamp)
-	return metadata.with(systemKey, system.text)
+	system = system.With(modifyTimeKey, stamp)
+	return metadata.With(systemKey, system.text)
 }
 
 // seconds returns the number under key. Integers count too.

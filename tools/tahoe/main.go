@@ -12,6 +12,7 @@ import (
 	"github.com/besn0847/arm-tahoe/common/nodeconf"
 	"github.com/besn0847/arm-tahoe/helper/helpernode"
 	"github.com/besn0847/arm-tahoe/introducer/intronode"
+	"github.com/besn0847/arm-tahoe/sftpgw/sftpnode"
 	"github.com/besn0847/arm-tahoe/storage/storagenode"
 	"github.com/besn0847/arm-tahoe/tools/tahoe/cli"
 )
@@ -34,6 +35,6 @@ func main() {
 // runClient serves everything that a client node can be.
 func runClient(ctx context.Context, node *daemon.Node) error {
 	return clientnode.Run(ctx, node, clientnode.Services{
-		Storage: storagenode.Start, Helper: helpernode.Start, TubOptions: storagenode.TubOptions(),
+		Storage: storagenode.Start, Helper: helpernode.Start, SFTP: sftpnode.Start, TubOptions: storagenode.TubOptions(),
 	})
 }

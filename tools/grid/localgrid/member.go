@@ -14,6 +14,7 @@ import (
 	"github.com/besn0847/arm-tahoe/common/secret"
 	"github.com/besn0847/arm-tahoe/helper/helpernode"
 	"github.com/besn0847/arm-tahoe/introducer/intronode"
+	"github.com/besn0847/arm-tahoe/sftpgw/sftpnode"
 	"github.com/besn0847/arm-tahoe/storage/storagenode"
 )
 
@@ -132,6 +133,6 @@ func (m *member) copyAliases(from *member) error {
 // runClient serves everything that a client node can be.
 func runClient(ctx context.Context, node *daemon.Node) error {
 	return clientnode.Run(ctx, node, clientnode.Services{
-		Storage: storagenode.Start, Helper: helpernode.Start, TubOptions: storagenode.TubOptions(),
+		Storage: storagenode.Start, Helper: helpernode.Start, SFTP: sftpnode.Start, TubOptions: storagenode.TubOptions(),
 	})
 }
