@@ -33,7 +33,7 @@ func basePort(t *testing.T) int {
 
 func free(base int) bool {
 	for i := range 5 {
-		for _, port := range []int{base + i, base + tubOffset + i} {
+		for _, port := range []int{base + i, base + tubOffset + i, base + sftpOffset + i} {
 			listener, err := net.Listen("tcp4", "127.0.0.1:"+strconv.Itoa(port))
 			if err != nil {
 				return false
@@ -86,7 +86,7 @@ func TestGridGoesOnWhereItStopped(t *testing.T) {
 	dir := t.TempDir()
 	o := Options{
 		Dir: filepath.Join(dir, "grid"), ReadyFile: filepath.Join(dir, "ready"),
-		Nodes: 3, Shares: "1/2/3", BasePort: basePort(t), Listen: "127.0.0.1",
+		Nodes: 3, Shares: "1/2/3", BasePort: basePort(t), Listen: "127.0.0.1", User: "tahoe",
 	}
 	r, stop := start(t, o)
 	require.Len(t, r.Nodes, 3)
@@ -108,6 +108,7 @@ func TestFlagsOfAnotherGridAreRefused(t *testing.T) {
 	require.NoError(t, o.record())
 	remembered, err := parse([]string{"--dir", dir}, io.Discard)
 	require.NoError(t, err)
+	o.User = "tahoe" // is not remembered
 	require.Equal(t, o, remembered)
 	_, err = parse([]string{"--dir", dir, "--nodes", "3"}, io.Discard)
 	require.ErrorContains(t, err, "was made with --nodes 4")
@@ -122,6 +123,7 @@ func TestBadFlags(t *testing.T) {
 		"--shares 3/7/10":       "asks for 7 servers, and there are 3 nodes",
 		"--shares 5/2/3":        "shares",
 		"--base-port 65000":     "--base-port",
+		"--user a#b":            "--user",
 		"--listen localhost":    "IPv4",
 		"here":                  "begin with --",
 		"--base-port=3456 more": "begin with --",

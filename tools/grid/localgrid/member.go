@@ -24,6 +24,7 @@ type member struct {
 	base    string
 	web     int // ports
 	tub     int
+	sftp    int // 0: none
 	kind    nodeconf.Kind
 	storage bool
 	helper  bool
@@ -44,6 +45,9 @@ func (o Options) members() []*member {
 	for i, m := range all {
 		m.base = filepath.Join(o.Dir, m.name)
 		m.web, m.tub = o.BasePort+i, o.BasePort+tubOffset+i
+		if m.storage {
+			m.sftp = o.BasePort + sftpOffset + i
+		}
 	}
 	return all
 }
@@ -68,6 +72,10 @@ func (m *member) create(o Options, introducerFURL string) error {
 	}
 	if o.Listen == "0.0.0.0" {
 		node.TubLocations = []string{"AUTO"}
+	}
+	if m.sftp != 0 {
+		node.SFTPPort = fmt.Sprintf("tcp:%d:interface=%s", m.sftp, o.Listen)
+		node.SFTPAccounts = "private/accounts"
 	}
 	if introducerFURL != "" && m.kind == nodeconf.KindClient {
 		node.Introducer = secret.NewCapText([]byte(introducerFURL))

@@ -22,14 +22,19 @@ const (
 	// The ports are counted from that of the introducer's web page.
 	defaultBasePort = 3456
 	tubOffset       = 1000
+	sftpOffset      = 4564 // so that the first node, two behind the introducer, has 8022
 	recordName      = "grid.json"
 )
 
 // Options say what the grid is. They are kept in grid.json, and a later start
-// with others is refused, but for Dir and ReadyFile.
+// with others is refused, but for those that are not kept.
 type Options struct {
 	Dir       string `json:"-"`
 	ReadyFile string `json:"-"`
+	// User and Password are for SFTP. Without a password the one of the last
+	// start counts, or one is made up.
+	User     string `json:"-"`
+	Password string `json:"-"`
 
 	Nodes    int    `json:"nodes"`
 	Shares   string `json:"shares"`
@@ -52,8 +57,10 @@ func parse(args []string, output io.Writer) (Options, error) {
 	flags.StringVar(&o.ReadyFile, "ready-file", "", "file that gets a JSON with every address once the grid can store a file")
 	flags.IntVar(&o.Nodes, "nodes", 3, "number of storage nodes")
 	flags.StringVar(&o.Shares, "shares", "1/2/3", "shares needed, servers of happiness, shares in all: k/happy/N")
-	flags.IntVar(&o.BasePort, "base-port", defaultBasePort, "port of the introducer's page; all others are counted from it")
+	flags.IntVar(&o.BasePort, "base-port", defaultBasePort, "port of the introducer's page; all others are counted from it: pages of helper and nodes, Tubs (+1000), SFTP (+4566)")
 	flags.StringVar(&o.Listen, "listen", "127.0.0.1", "address to listen on; 0.0.0.0 for all")
+	flags.StringVar(&o.User, "user", "tahoe", "name of the SFTP account")
+	flags.StringVar(&o.Password, "password", "", "its password; made up and kept in the directory if empty")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
@@ -89,7 +96,7 @@ func (o Options) remember(given map[string]bool) (Options, error) {
 			return o, fmt.Errorf("the grid in %s was made with --%s %s: leave the flag out, or give another --dir", o.Dir, setting.name, setting.made)
 		}
 	}
-	made.Dir, made.ReadyFile = o.Dir, o.ReadyFile
+	made.Dir, made.ReadyFile, made.User, made.Password = o.Dir, o.ReadyFile, o.User, o.Password
 	return made, made.check()
 }
 
@@ -97,8 +104,11 @@ func (o Options) check() error {
 	if o.Nodes < 1 || o.Nodes > maxNodes {
 		return fmt.Errorf("--nodes %d: give 1 to %d", o.Nodes, maxNodes)
 	}
-	if last := o.BasePort + tubOffset + o.Nodes + 1; o.BasePort < 1 || last > 65535 {
-		return fmt.Errorf("--base-port %d: give 1 to %d", o.BasePort, 65535-tubOffset-o.Nodes-1)
+	if last := o.BasePort + sftpOffset + o.Nodes + 1; o.BasePort < 1 || last > 65535 {
+		return fmt.Errorf("--base-port %d: give 1 to %d", o.BasePort, 65535-sftpOffset-o.Nodes-1)
+	}
+	if o.User == "" || strings.ContainsAny(o.User, " \t\n#") {
+		return fmt.Errorf("--user %q: give a name without spaces", o.User)
 	}
 	if net.ParseIP(o.Listen).To4() == nil {
 		return fmt.Errorf("--listen %q: give an IPv4 address, such as 127.0.0.1 or 0.0.0.0", o.Listen)

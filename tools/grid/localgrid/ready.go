@@ -31,6 +31,8 @@ type address struct {
 	Name    string `json:"name"`
 	BaseDir string `json:"base_dir"`
 	URL     string `json:"url"` // of the web server, with a slash at the end
+	// SFTPPort is 0 for a node without SFTP.
+	SFTPPort int `json:"sftp_port,omitempty"`
 }
 
 func shownHost(o Options) string {
@@ -41,7 +43,7 @@ func shownHost(o Options) string {
 }
 
 func (m *member) address(o Options) address {
-	return address{Name: m.name, BaseDir: m.base, URL: fmt.Sprintf("http://%s:%d/", shownHost(o), m.web)}
+	return address{Name: m.name, BaseDir: m.base, URL: fmt.Sprintf("http://%s:%d/", shownHost(o), m.web), SFTPPort: m.sftp}
 }
 
 const (

@@ -48,23 +48,27 @@ func run(ctx context.Context, o Options, logger *slog.Logger, out io.Writer) (er
 	if err := o.record(); err != nil {
 		return err
 	}
+	who, err := openAccount(ctx, o)
+	if err != nil {
+		return err
+	}
 	all := o.members()
 	defer func() { err = errors.Join(err, endAll(all, out)) }()
-	if err := startAll(ctx, o, all, logger, out); err != nil {
+	if err := startAll(ctx, o, all, who, logger, out); err != nil {
 		return err
 	}
 	ready, err := waitUsable(ctx, o, all, out)
 	if err != nil || ctx.Err() != nil {
 		return err
 	}
-	if err := announceReady(o, ready, out); err != nil {
+	if err := announceReady(o, ready, who, out); err != nil {
 		return err
 	}
 	return wait(ctx, all)
 }
 
-func startAll(ctx context.Context, o Options, all []*member, logger *slog.Logger, out io.Writer) error {
-	introducerFURL := ""
+func startAll(ctx context.Context, o Options, all []*member, who account, logger *slog.Logger, out io.Writer) error {
+	introducerFURL, rootCap := "", ""
 	for _, m := range all {
 		if ctx.Err() != nil {
 			return nil
@@ -72,15 +76,22 @@ func startAll(ctx context.Context, o Options, all []*member, logger *slog.Logger
 		if err := m.create(o, introducerFURL); err != nil {
 			return err
 		}
+		if err := who.write(m, rootCap); err != nil {
+			return err
+		}
 		if err := m.start(ctx, logger); err != nil {
 			return err
 		}
 		fmt.Fprintf(out, "%s is running: http://%s:%d/\n", m.name, shownHost(o), m.web)
-		if m.kind == nodeconf.KindIntroducer {
-			var err error
-			if introducerFURL, err = m.private(nodeconf.IntroducerFURLName); err != nil {
-				return err
-			}
+		var err error
+		switch {
+		case m.kind == nodeconf.KindIntroducer:
+			introducerFURL, err = m.private(nodeconf.IntroducerFURLName)
+		case m.helper:
+			rootCap, err = m.rootCap()
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil
@@ -121,7 +132,7 @@ func endAll(all []*member, out io.Writer) error {
 }
 
 // announceReady tells people and scripts.
-func announceReady(o Options, r ready, out io.Writer) error {
+func announceReady(o Options, r ready, who account, out io.Writer) error {
 	if o.ReadyFile != "" {
 		text, err := json.MarshalIndent(r, "", "  ")
 		if err != nil {
@@ -137,10 +148,13 @@ The grid can store files: %s of them on %d nodes. Try:
 
   web        %s  (all servers), %s  (first node)
   upload     curl -T FILE %suri
-  directory  tahoe -d %s ls tahoe:
-             tahoe -d %s put FILE tahoe:
+  directory  go run ./tools/tahoe -d %s ls tahoe:
+             go run ./tools/tahoe -d %s put FILE tahoe:
+  SFTP       sftp -P %d %s@%s   (password: %s)
+             sshfs -p %d -o idmap=user %s@%s:/ MOUNTPOINT
   grid       Ctrl-C stops it, the same command goes on
 
-`, o.Shares, o.Nodes, r.Helper.URL, first.URL, first.URL, first.BaseDir, first.BaseDir)
+`, o.Shares, o.Nodes, r.Helper.URL, first.URL, first.URL, first.BaseDir, first.BaseDir,
+		first.SFTPPort, who.user, shownHost(o), who.password, first.SFTPPort, who.user, shownHost(o))
 	return nil
 }
