@@ -60,28 +60,29 @@ func (n *Node) gridConfig() (gridclient.Config, error) {
 	if config.Lease, err = n.Dir.LeaseSecret(); err != nil {
 		return config, err
 	}
-	if config.Helper, err = n.helperClient(); err != nil {
+	if config.Broker, err = n.brokerConfig(); err != nil {
 		return config, err
 	}
-	config.Broker, err = n.brokerConfig()
-	return config, err
+	return config, n.connectHelper(&config)
 }
 
-// helperClient connects to the helper of tahoe.cfg, if there is one.
-func (n *Node) helperClient() (gridclient.Helper, error) {
-	if n.Config.Client.HelperFURL.IsZero() {
-		return nil, nil
+// connectHelper has immutable files uploaded through the helper of tahoe.cfg.
+func (n *Node) connectHelper(config *gridclient.Config) error {
+	text := n.Config.Client.HelperFURL
+	if text.IsZero() {
+		return nil
 	}
-	address, err := furl.Parse(n.Config.Client.HelperFURL.RevealString())
+	address, err := furl.Parse(text.RevealString())
 	if err != nil {
-		return nil, fmt.Errorf("[client] helper.furl: the FURL %w; copy it again from private/helper.furl of the helper", err)
+		return fmt.Errorf("[client]helper.furl: the FURL %w; copy it again from private/helper.furl of the helper", err)
 	}
 	n.Helper = helperclient.New(helperclient.Config{Tub: n.Tub.Tub, FURL: address, Logger: n.Log})
+	config.Helper = n.Helper
 	n.Shutdown.Add(daemon.Drain, "helper client", func(context.Context) error {
 		n.Helper.Close()
 		return nil
 	})
-	return n.Helper, nil
+	return nil
 }
 
 func (n *Node) brokerConfig() (broker.Config, error) {

@@ -132,6 +132,13 @@ func (c *Client) Status() []broker.Status {
 	return c.broker.Status()
 }
 
+// Servers returns the servers, for services beside the client, such as a helper.
+func (c *Client) Servers() broker.Servers { return c.servers }
+
+// Uploader returns what stores ciphertext on the servers, for a helper; it is closed
+// with the client.
+func (c *Client) Uploader() *upload.Uploader { return c.uploads }
+
 // WaitFor waits until at least so many servers are connected that may be given new
 // shares.
 func (c *Client) WaitFor(ctx context.Context, servers int) error {

@@ -3,11 +3,9 @@ package gridclient
 import (
 	"context"
 
-	"github.com/besn0847/arm-tahoe/common/broker"
 	"github.com/besn0847/arm-tahoe/common/dirnode"
 	"github.com/besn0847/arm-tahoe/common/grid"
 	"github.com/besn0847/arm-tahoe/common/rsakey"
-	"github.com/besn0847/arm-tahoe/common/upload"
 	"github.com/besn0847/arm-tahoe/common/uri"
 )
 
@@ -51,9 +49,3 @@ func (c *Client) Keep(ctx context.Context, layout uri.Layout, key rsakey.Private
 	}
 	return err
 }
-
-// Servers are those that files are stored on, for services that store ciphertext.
-func (c *Client) Servers() broker.Servers { return c.servers }
-
-// Uploader stores ciphertext without a helper. It is closed by Close.
-func (c *Client) Uploader() *upload.Uploader { return c.uploads }

@@ -77,6 +77,9 @@ func parseChildren(body []byte) ([]childJSON, error) {
 }
 
 func (q *request) children() ([]childJSON, error) {
+	if q.form != nil { // its body has been read, for its fields
+		return nil, badRequest("the children must be the body of the request, as JSON, and t= in its URL")
+	}
 	body, err := q.readAll(MaxChildren)
 	if err != nil {
 		return nil, err

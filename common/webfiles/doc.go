@@ -25,7 +25,10 @@
 //     that directory, under the same name again.
 //   - Too few servers for a change of a directory is 503, as is a change that others
 //     kept getting in the way of.
-//   - Range is ignored where If-Range names another version, and for an empty file.
+//   - Range is ignored where If-Range names another version, and for an empty file;
+//     an open range behind the end is 416, not the whole file.
+//   - HEAD has the ETag that GET has, and quoted tags in If-None-Match are known, too.
+//   - Metadata in JSON are on one line.
 //   - A gzip file is not sent with Content-Encoding, which makes some clients
 //     unpack what the user wanted as it is.
 //

@@ -1,6 +1,7 @@
 package webfiles
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -97,11 +98,20 @@ func (q *request) send(c uri.Cap, name string) error {
 		h.Set("Content-Range", span.contentRange(file.Size()))
 	}
 	h.Set("Content-Type", mediaType(name))
+	if mediaType(name) == "application/pdf" { // browsers show none in a sandbox
+		h.Del("Content-Security-Policy")
+	}
 	if save {
-		h.Set("Content-Disposition", `attachment; filename="`+strings.NewReplacer(`"`, "", `\`, "").Replace(header(name))+`"`)
+		h.Set("Content-Disposition", attachment(name))
 	}
 	h.Set("Content-Length", strconv.FormatInt(span.length, 10))
 	return q.stream(file, span, status)
+}
+
+// attachment is a header that has a browser keep a file under a name.
+func attachment(name string) string {
+	name = strings.NewReplacer(`"`, "", `\`, "").Replace(header(name))
+	return `attachment; filename="` + cmp.Or(name, "unknown") + `"`
 }
 
 // span is the part of a file that is wanted.

@@ -98,6 +98,7 @@ func TestVectors(t *testing.T) {
 	file := g.made("PUT", "/uri", x200)
 	dir := g.made("POST", "/uri?t=mkdir", "")
 	upload1, uploadType := form("t=upload", "file=up.txt:"+x200)
+	noJSON, noJSONType := form("t=set_children")
 	named, namedType := form("t=upload", "name=named", "file=:"+x200)
 	done, doneType := form("t=upload", "when_done=/there", "file=done.txt:"+x200)
 	children := fmt.Sprintf(`{"k1": ["filenode", {"ro_uri": %q, "metadata": {"ctime": 1}}]}`, file)
@@ -128,6 +129,7 @@ func TestVectors(t *testing.T) {
 		{"GET", path(dir, "a", "b", "f.txt"), "", "", 200, "=" + x201, "Content-Type: text/plain; Content-Length: 201"},
 		{"GET", path(file), "", "", 200, "=" + x200, "Content-Type: text/plain; Accept-Ranges: bytes; Content-Length: 200; ETag: SI-"},
 		{"GET", path(file) + "?filename=foo.jpg&save=true", "", "", 200, "=" + x200, `Content-Type: image/jpeg; Content-Disposition: attachment, filename="foo.jpg"`},
+		{"GET", path(file) + "?save=true", "", "", 200, "=" + x200, `Content-Disposition: attachment, filename="unknown"`},
 		{"HEAD", path(file), "", "", 200, "=", "Content-Length: 200"},
 		{"GET", path(file), "", "Range: bytes=10-19", 206, "=xxxxxxxxxx", "Content-Range: bytes 10-19/200; Content-Length: 10"},
 		{"GET", path(file), "", "Range: bytes=190-", 206, "=xxxxxxxxxx", "Content-Range: bytes 190-199/200"},
@@ -192,6 +194,7 @@ func TestVectors(t *testing.T) {
 		{"POST", path(dir) + "?t=set_children&replace=false", children, "", 409, exists, ""},
 		{"POST", path(dir) + "?t=set_children", "{", "", 400, "the children in the body", ""},
 		{"POST", path(dir) + "?t=set_children", `{"x": ["filenode"]}`, "", 400, "the children in the body", ""},
+		{"POST", path(dir), noJSON, noJSONType, 400, "the children must be the body of the request", ""},
 		{"POST", path(dir), upload1, uploadType, 200, "=" + file, ""},
 		{"GET", path(dir, "up.txt"), "", "", 200, "=" + x200, ""},
 		{"POST", path(dir), named, namedType, 200, "=" + file, ""},

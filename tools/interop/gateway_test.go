@@ -2,12 +2,14 @@ package interop_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -245,4 +247,85 @@ func TestOurGatewayWithPythonsHelper(t *testing.T) {
 	require.True(t, bytes.Equal(data, helper.Tahoe(t, nil, "get", cap).OK(t)))
 	status := string(request(t, http.MethodGet, helper.WebURL()+"/helper_status?t=json", nil))
 	require.Contains(t, status, fmt.Sprintf(`"chk_upload_helper.encoded_bytes": %d`, len(data)))
+}
+
+// TestThreeGatewaysOneDirectory: what three gateways were told is done is there,
+// and nothing else, though they all change one directory at once.
+func TestThreeGatewaysOneDirectory(t *testing.T) {
+	const numEdits = 60 // of each gateway
+	root := interop.Require(t)
+	in := root.StartIntroducer(t, interop.IntroducerOptions{Ours: true})
+	options := interop.NodeOptions{Introducers: []string{in.FURL()}, Storage: true, Shares: "1/2/3", Ours: true}
+	nodes := root.StartNodes(t, options, options, options)
+	for _, n := range nodes {
+		n.WaitConnected(t, 3)
+	}
+	dir := string(request(t, http.MethodPost, nodes[0].WebURL()+"/uri?t=mkdir", nil))
+	var group sync.WaitGroup
+	failures := make([]error, len(nodes))
+	for i, n := range nodes {
+		group.Go(func() { failures[i] = editsDirectory(n.WebURL()+"/uri/"+dir, i, numEdits) })
+	}
+	group.Wait()
+	require.NoError(t, errors.Join(failures...))
+	var want []string
+	for i := range nodes {
+		for k := range numEdits {
+			if k%3 != 2 {
+				want = append(want, editedName(i, k, k%3 == 1))
+			}
+		}
+	}
+	for _, n := range nodes {
+		got := strings.Fields(string(n.Tahoe(t, nil, "ls", dir).OK(t)))
+		require.ElementsMatch(t, want, got)
+	}
+}
+
+func editedName(node, k int, renamed bool) string {
+	if renamed {
+		return fmt.Sprintf("renamed-%d-%d", node, k)
+	}
+	return fmt.Sprintf("made-%d-%d", node, k)
+}
+
+// editsDirectory makes children; of three it keeps one, renames one, unlinks one.
+func editsDirectory(url string, node, numEdits int) error {
+	for k := range numEdits {
+		name, other := editedName(node, k, false), editedName(node, k, true)
+		if err := asks(http.MethodPut, url+"/"+name, http.StatusCreated); err != nil {
+			return err
+		}
+		edit := ""
+		switch k % 3 {
+		case 1:
+			edit = "?t=rename&replace=false&from_name=" + name + "&to_name=" + other
+		case 2:
+			edit = "?t=unlink&name=" + name
+		default:
+			continue
+		}
+		if err := asks(http.MethodPost, url+edit, http.StatusOK); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// asks sends a request, with a few bytes, that must have an answer of a status.
+func asks(method, url string, status int) error {
+	r, err := http.NewRequest(method, url, strings.NewReader("a few bytes"))
+	if err != nil {
+		return err
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if answer.StatusCode != status {
+		return fmt.Errorf("%s: %s: %s", method, answer.Status, text)
+	}
+	return err
 }

@@ -45,7 +45,8 @@ func excludedFrom(i int) []string {
 
 // Visibility lists the labels that every library of a package is visible to: for
 // a package of common/ the group of its layer, for a package below a role its
-// own role, all mains, tools and benchmarks. It is nil for all others.
+// own role, all mains, tools and benchmarks, and the grid for tests. It is nil for
+// all others.
 func Visibility(path string) []string {
 	if layer, _ := place(name(path)); within(path, "common") && layer >= 0 {
 		return []string{"//common:" + Layers[layer].Name + "_importers"}
@@ -54,7 +55,7 @@ func Visibility(path string) []string {
 	if own == "" || own == path {
 		return nil
 	}
-	visible := []string{"//benchmarks:__subpackages__", "//tools:__subpackages__", "//" + own + ":__subpackages__"}
+	visible := []string{"//benchmarks:__subpackages__", "//common/gridtest:__pkg__", "//tools:__subpackages__", "//" + own + ":__subpackages__"}
 	for _, other := range roles {
 		if other != own {
 			visible = append(visible, "//"+other+":__pkg__")
