@@ -2,6 +2,7 @@ package sftptree_test
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"log/slog"
 	"math/rand/v2"
@@ -34,9 +35,18 @@ type world struct {
 }
 
 func newWorld(t *testing.T) *world {
+	w := newGateway(t, gridtest.New(t, 4))
+	var err error
+	w.root, err = w.client.CreateDirectory(t.Context(), uri.SDMF, rsakey.PrivateKey{}, nil)
+	require.NoError(t, err)
+	return w
+}
+
+// newGateway returns a gateway of its own to a grid.
+func newGateway(t *testing.T, servers *gridtest.Grid) *world {
 	params := grid.Params{K: 2, Happy: 3, N: 4}
 	config := gridclient.Config{
-		Servers: gridtest.New(t, 4), Params: params, SegmentSize: 64 << 10,
+		Servers: servers, Params: params, SegmentSize: 64 << 10,
 		Convergence: secret.NewConvergenceSecret([]byte("convergence")), TempDir: t.TempDir(),
 	}
 	require.NoError(t, config.Lease.SetBytes(bytes.Repeat([]byte{7}, 32)))
@@ -44,8 +54,6 @@ func newWorld(t *testing.T) *world {
 	require.NoError(t, err)
 	t.Cleanup(client.Close)
 	w := &world{T: t, client: client}
-	w.root, err = client.CreateDirectory(t.Context(), uri.SDMF, rsakey.PrivateKey{}, nil)
-	require.NoError(t, err)
 	w.gateway = sftpfs.New(sftpfs.Config{Roots: sftptree.New(client, params), SpoolDir: t.TempDir(), Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	t.Cleanup(w.gateway.Close)
 	return w
@@ -235,4 +243,45 @@ func TestReadOnlyCap(t *testing.T) {
 	}
 	_, err := c.Create("new")
 	require.ErrorIs(t, err, os.ErrPermission)
+}
+
+// TestThreeGatewaysWriteOneDirectory: nothing is lost, whoever is faster.
+func TestThreeGatewaysWriteOneDirectory(t *testing.T) {
+	const gateways, files = 3, 40
+	servers := gridtest.New(t, 4)
+	var root uri.Directory
+	done := make(chan error, gateways)
+	for i := range gateways {
+		w := newGateway(t, servers)
+		if i == 0 {
+			var err error
+			root, err = w.client.CreateDirectory(t.Context(), uri.SDMF, rsakey.PrivateKey{}, nil)
+			require.NoError(t, err)
+		}
+		c := w.login(root)
+		go func() { done <- writeMany(c, i, files) }()
+	}
+	for range gateways {
+		require.NoError(t, <-done)
+	}
+	infos, err := newGateway(t, servers).login(root).ReadDir("/")
+	require.NoError(t, err)
+	require.Len(t, infos, gateways*files)
+}
+
+func writeMany(c *sftp.Client, gateway, files int) error {
+	for j := range files {
+		name := fmt.Sprintf("file-%d-%d", gateway, j)
+		f, err := c.Create(name)
+		if err != nil {
+			return err
+		}
+		if _, err := io.WriteString(f, name); err != nil {
+			return err
+		}
+		if err := f.Close(); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return nil
 }
