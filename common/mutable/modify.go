@@ -152,7 +152,8 @@ func (mod *modification) try(ctx context.Context, make maker) (*Snapshot, error)
 // errAgain.
 func (mod *modification) again(ctx context.Context, err error) error {
 	var gone *UnrecoverableError
-	if errors.As(err, &gone) && mod.rereads < maxRereads {
+	changed := errors.As(err, &gone) || errors.Is(err, errChanged) // the latter where the private key is read
+	if changed && mod.rereads < maxRereads {
 		mod.rereads++
 		return mod.pause(ctx)
 	}
