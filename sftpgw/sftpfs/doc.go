@@ -34,5 +34,5 @@
 // # Times
 //
 // Listings show the time in the zone of Config.Location. Zone data are part of
-// the program (time/tzdata, 450 KiB), since images have none.
+// the program (time/tzdata, 384 KiB), since images have none.
 package sftpfs
