@@ -138,20 +138,25 @@ func TestGridInOneProcess(t *testing.T) {
 }
 
 func TestWhatCannotBeServedIsRefused(t *testing.T) {
-	tests := []struct{ name, kind, config, says string }{
-		{"SFTP", "client", "[storage]\nenabled = false\n[sftpd]\nenabled = true\naccounts.file = private/accounts\n", "cannot serve SFTP"},
-		{"storage without a Tub", "client", "tub.port = disabled\ntub.location = disabled\n[storage]\nenabled = true\n", "does not listen"},
-		{"introducer without a Tub", "introducer", "tub.port = disabled\ntub.location = disabled\n", "does not listen"},
+	tests := []struct{ name, kind, config, own, says string }{
+		{"write-back", "client", "[storage]\nenabled = false\n[sftpd]\nenabled = true\naccounts.file = private/accounts\n",
+			"[sftpd]\nwrite_back = true\n", "write_back"},
+		{"storage without a Tub", "client", "tub.port = disabled\ntub.location = disabled\n[storage]\nenabled = true\n", "", "does not listen"},
+		{"introducer without a Tub", "introducer", "tub.port = disabled\ntub.location = disabled\n", "", "does not listen"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			node, err := daemon.Open(newBase(t, tt.kind, tt.config), slog.New(slog.DiscardHandler))
+			base := newBase(t, tt.kind, tt.config)
+			require.NoError(t, os.WriteFile(filepath.Join(base, "arm-tahoe.cfg"), []byte(tt.own), 0o600))
+			node, err := daemon.Open(base, slog.New(slog.DiscardHandler))
 			if err == nil {
 				run := runClient
 				if tt.kind == "introducer" {
 					run = intronode.Run
 				}
-				err = node.Serve(t.Context(), "test", run)
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // for one that is not refused
+				defer cancel()
+				err = node.Serve(ctx, "test", run)
 			}
 			require.ErrorContains(t, err, tt.says)
 		})
