@@ -323,7 +323,8 @@ func TestNotEnoughShares(t *testing.T) {
 		require.ErrorIs(t, err, errBroken)
 		require.False(t, few.NoShares())
 		require.Len(t, few.Found, 2)
-		require.ErrorContains(t, err, "ran out of shares: complete=sh")
+		// Whether a share was complete before the rest failed is a matter of order.
+		require.ErrorContains(t, err, "ran out of shares: complete=")
 		require.ErrorContains(t, err, "need 3. Last failure: ")
 
 		// They come back, and the same file reads.

@@ -62,6 +62,7 @@ func (in *intake) fetchFrom(ctx context.Context, r helperrpc.Reader) error {
 	if p.resumed {
 		in.h.counters.resumes.Add(1)
 	}
+	in.here.Store(p.have)
 	err = in.h.reserve(in, size-p.have)
 	if err == nil {
 		err = in.receive(ctx, r, p, size)
@@ -106,6 +107,7 @@ func (in *intake) receive(ctx context.Context, r helperrpc.Reader, p *partial, s
 			}
 		}
 		in.missing.Store(size - p.have)
+		in.here.Store(p.have)
 	}
 	return nil
 }

@@ -43,6 +43,7 @@ type intake struct {
 	started time.Time
 
 	missing atomic.Int64 // bytes of ciphertext that are still to be fetched
+	here    atomic.Int64 // bytes of ciphertext that are on the disk
 	size    atomic.Int64 // of the file; 0 while unknown
 	fetched atomic.Int64 // bytes, in this upload
 	pushed  atomic.Int64 // bytes of ciphertext that went into shares

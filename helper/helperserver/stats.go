@@ -121,7 +121,7 @@ func (h *Helper) Uploads() []UploadStatus {
 	list := make([]UploadStatus, 0, len(h.active))
 	for _, in := range h.active {
 		u := UploadStatus{SI: in.si, Started: in.started, Phase: in.phase.Load().(string), Size: in.size.Load(), Pushed: in.pushed.Load()}
-		u.Fetched = max(0, u.Size-in.missing.Load())
+		u.Fetched = in.here.Load()
 		list = append(list, u)
 	}
 	slices.SortFunc(list, func(a, b UploadStatus) int { return a.Started.Compare(b.Started) })
