@@ -52,6 +52,9 @@ func (in *intake) fetchFrom(ctx context.Context, r helperrpc.Reader) error {
 		return err
 	}
 	complete, err := in.h.files.complete(in.si, size)
+	if complete {
+		in.here.Store(size)
+	}
 	if complete || err != nil {
 		return diskFailed("look for ciphertext", err)
 	}
