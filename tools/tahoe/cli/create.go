@@ -151,7 +151,7 @@ func (o *createOptions) checkAnonymity() error {
 	case o.i2pLaunch:
 		return usagef("--i2p-launch is under development")
 	case tor || i2p:
-		return errors.New("this version cannot make an address with Tor or I2P yet: make one yourself and give --port=listen:tor and --location=tor:ADDRESS:PORT")
+		return errors.New("this version cannot make an address with Tor or I2P yet: make one yourself and let it lead to a port of this machine, and give --port=tcp:PORT and --location=tor:ADDRESS:PORT")
 	}
 	return nil
 }
